@@ -1,0 +1,13 @@
+# Fuzzers: src/ROOM/NAME_fuzz.cc, one libFuzzer program each, linked with its room.
+if(WHARF_FUZZ)
+  file(GLOB_RECURSE fuzzers CONFIGURE_DEPENDS src/*_fuzz.cc)
+  foreach(source IN LISTS fuzzers)
+    get_filename_component(name ${source} NAME_WE)
+    get_filename_component(folder ${source} DIRECTORY)
+    get_filename_component(owner ${folder} NAME)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} ${owner})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endif()

@@ -1,0 +1,11 @@
+# The mains: src/cmd/NAME.cc.
+function(program name)
+  if(EXISTS ${CMAKE_SOURCE_DIR}/src/cmd/${name}.cc)
+    add_executable(${name} src/cmd/${name}.cc)
+    target_precompile_headers(${name} REUSE_FROM base)
+    target_link_libraries(${name} ${ARGN})
+    install(TARGETS ${name} RUNTIME DESTINATION bin)
+  endif()
+endfunction()
+program(wharfd server engine)
+program(wharf cli)

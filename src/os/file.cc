@@ -1,0 +1,161 @@
+#include "os/file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/ids.h"
+
+namespace wharf::os {
+namespace {
+
+Fd open_resolved(const Fd& root, std::string_view path, int flags, mode_t mode, unsigned long long resolve) {
+  const std::string name(path);
+  open_how how{};
+  how.flags = static_cast<unsigned long long>(flags | O_CLOEXEC);
+  if (flags & (O_CREAT | O_TMPFILE)) how.mode = mode;
+  how.resolve = resolve | RESOLVE_NO_MAGICLINKS;
+  while (true) {
+    const long fd = WHARF_CALL(syscall, SYS_openat2, root.get(), name.c_str(), &how, sizeof how);
+    // EAGAIN: a rename somewhere raced the ".." check; the kernel asks for another try.
+    if (fd < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    return Fd(static_cast<int>(check(fd, "open {}", name)));
+  }
+}
+
+void remove_entry(int directory, const char* name);
+
+void remove_children(int directory) {
+  DIR* listing = ::fdopendir(directory);
+  if (!listing) {
+    ::close(directory);
+    throw last_error("list directory");
+  }
+  std::unique_ptr<DIR, int (*)(DIR*)> owner(listing, ::closedir);
+  while (const dirent* entry = ::readdir(listing)) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    remove_entry(::dirfd(listing), entry->d_name);
+  }
+}
+
+void remove_entry(int directory, const char* name) {
+  if (WHARF_CALL(unlinkat, directory, name, 0) == 0 || errno == ENOENT) return;
+  if (errno != EISDIR && errno != EPERM) throw last_error("remove {}", name);
+  const int child = WHARF_CALL(openat, directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (child < 0 && errno == ENOENT) return;
+  check(child, "open {}", name);
+  remove_children(child);
+  if (WHARF_CALL(unlinkat, directory, name, AT_REMOVEDIR) < 0 && errno != ENOENT) throw last_error("remove {}", name);
+}
+
+}  // namespace
+
+Fd open_file(const Path& path, int flags, mode_t mode) {
+  return Fd(check(WHARF_CALL(open, path.c_str(), flags | O_CLOEXEC, mode), "open {}", path.native()));
+}
+
+Fd open_at(const Fd& directory, const std::string& name, int flags, mode_t mode) {
+  return Fd(check(WHARF_CALL(openat, directory.get(), name.c_str(), flags | O_CLOEXEC, mode), "open {}", name));
+}
+
+Fd open_directory(const Path& path) { return open_file(path, O_PATH | O_DIRECTORY); }
+
+Fd open_in_root(const Fd& root, std::string_view path, int flags, mode_t mode) {
+  return open_resolved(root, path, flags, mode, RESOLVE_IN_ROOT);
+}
+
+Fd open_beneath(const Fd& root, std::string_view path, int flags, mode_t mode) {
+  return open_resolved(root, path, flags, mode, RESOLVE_BENEATH);
+}
+
+struct stat status(const Fd& fd) {
+  struct stat result {};
+  check(WHARF_CALL(fstat, fd.get(), &result), "stat descriptor");
+  return result;
+}
+
+std::string read_file(const Path& path, std::size_t limit) {
+  try {
+    return read_all(open_file(path, O_RDONLY), limit);
+  } catch (const base::Error& error) {
+    if (error.kind() != base::Kind::TooLarge) throw;
+    base::fail(base::Kind::TooLarge, "{}: {}", path.native(), error.what());
+  }
+}
+
+std::optional<std::string> read_file_if_exists(const Path& path, std::size_t limit) {
+  try {
+    return read_file(path, limit);
+  } catch (const base::Error& error) {
+    if (error.error_number() == ENOENT) return std::nullopt;
+    throw;
+  }
+}
+
+void replace_file(const Path& path, std::string_view content, mode_t mode, Durability durability) {
+  const Path beside = path.native() + "." + base::hex(base::random_bytes(4)) + ".tmp";
+  try {
+    const Fd file = open_file(beside, O_WRONLY | O_CREAT | O_EXCL, mode);
+    write_all(file, content);
+    if (durability == Durability::Synced) check(WHARF_CALL(fdatasync, file.get()), "sync {}", beside.native());
+    check(WHARF_CALL(rename, beside.c_str(), path.c_str()), "rename {}", path.native());
+  } catch (...) {
+    ::unlink(beside.c_str());
+    throw;
+  }
+  if (durability == Durability::Synced) {
+    check(WHARF_CALL(fsync, open_file(path.parent_path(), O_RDONLY | O_DIRECTORY).get()), "sync {}", path.parent_path().native());
+  }
+}
+
+void make_directories(const Path& path, mode_t mode) {
+  if (WHARF_CALL(mkdir, path.c_str(), mode) == 0) return;
+  if (errno == ENOENT && path.has_relative_path()) {
+    make_directories(path.parent_path(), mode);
+    if (WHARF_CALL(mkdir, path.c_str(), mode) == 0) return;
+  }
+  if (errno != EEXIST) throw last_error("make directory {}", path.native());
+}
+
+void remove_tree(const Path& path) {
+  const Path parent = path.parent_path().empty() ? Path(".") : path.parent_path();
+  try {
+    const Fd directory = open_directory(parent);
+    remove_entry(directory.get(), path.filename().c_str());
+  } catch (const base::Error& error) {
+    if (error.error_number() != ENOENT) throw;
+  }
+}
+
+void sync_file_system(const Fd& fd) { check(WHARF_CALL(syncfs, fd.get()), "sync file system"); }
+
+TempDirectory::TempDirectory() {
+  const char* base_directory = ::getenv("TMPDIR");
+  std::string pattern = std::string(base_directory ? base_directory : "/tmp") + "/wharf-XXXXXX";
+  if (!::mkdtemp(pattern.data())) throw last_error("make temporary directory {}", pattern);
+  path_ = pattern;
+}
+
+TempDirectory::~TempDirectory() {
+  try {
+    remove_tree(path_);
+  } catch (const base::Error&) {
+    // A destructor has nobody to tell; what is left lies in the temporary directory.
+  }
+}
+
+FileLock FileLock::acquire(const Path& path) {
+  Fd file = open_file(path, O_RDWR | O_CREAT, 0600);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0) {
+    if (errno != EWOULDBLOCK) throw last_error("lock {}", path.native());
+    base::fail(base::Kind::Conflict, "another daemon holds {}", path.native());
+  }
+  return FileLock(std::move(file));
+}
+
+}  // namespace wharf::os
