@@ -29,12 +29,12 @@ enum class Omit { Never, Empty };
 template <class T, class M>
 struct Field {
   const char* name;
-  M T::*member;
+  M T::* member;
   Omit omit;
 };
 
 template <class T, class M>
-constexpr Field<T, M> field(const char* name, M T::*member, Omit omit = Omit::Never) {
+constexpr Field<T, M> field(const char* name, M T::* member, Omit omit = Omit::Never) {
   return {name, member, omit};
 }
 
@@ -142,7 +142,8 @@ void from_json(const Json& json, T& value, const std::string& path = {}) {
         [&](const auto&... each) {
           auto one = [&](const auto& f) {
             const Json* member = find(object, f.name);
-            if (member) from_json(*member, value.*(f.member), path.empty() ? f.name : path + "." + f.name);
+            if (member)
+              from_json(*member, value.*(f.member), path.empty() ? f.name : path + "." + f.name);
           };
           (one(each), ...);
         },
