@@ -6,7 +6,7 @@
 // block the other. Client is thread-safe; each Response belongs to one thread.
 //
 //   http::Client client({.path = "/run/docker.sock"}, {});
-//   http::Response response = client.send({.method = "GET", .target = "/version"});
+//   http::client::Response response = client.send({.method = "GET", .target = "/version"});
 //   base::parse_json(response.read_all(kLimit));
 #pragma once
 
