@@ -1,5 +1,7 @@
 #include "network/links.h"
 
+#include <arpa/inet.h>
+
 #include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
