@@ -51,5 +51,5 @@ add_custom_command(OUTPUT ${wharf_runtime_binary}
           -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--build-id=none
           -Wl,-z,noexecstack
   DEPENDS ${wharf_runtime_objects} VERBATIM COMMENT "Linking wharf-runtime (static, musl)")
-add_custom_target(static_runtime ALL DEPENDS ${wharf_runtime_binary})
+add_custom_target(wharf_runtime_program ALL DEPENDS ${wharf_runtime_binary})
 install(PROGRAMS ${wharf_runtime_binary} DESTINATION bin)
