@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include "base/fields.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "os/file.h"
@@ -28,6 +29,23 @@ os::FileLock lock_root(const std::string& root, mode_t mode) {
   return os::FileLock::acquire(root + "/wharfd.lock");
 }
 
+/// Docker: the event tells every value that a reload can change.
+std::map<std::string, std::string> reload_attributes(const Host& host, const Settings& settings) {
+  const auto boolean = [](bool value) { return std::string(value ? "true" : "false"); };
+  return {{"name", host.name},
+          {"debug", boolean(settings.debug)},
+          {"live-restore", boolean(settings.live_restore)},
+          {"max-concurrent-downloads", std::to_string(settings.registry.downloads_at_once)},
+          {"max-concurrent-uploads", std::to_string(settings.registry.uploads_at_once)},
+          {"max-download-attempts", std::to_string(settings.registry.download_attempts)},
+          {"shutdown-timeout", std::to_string(settings.shutdown_timeout_s)},
+          {"default-stop-timeout", std::to_string(settings.containers.stop_timeout_s)},
+          {"labels", base::to_text(base::to_json(settings.labels))},
+          {"insecure-registries", base::to_text(base::to_json(settings.registry.insecure))},
+          {"registry-mirrors", base::to_text(base::to_json(settings.registry.mirrors))},
+          {"default-shm-size", std::to_string(settings.containers.shm_bytes)}};
+}
+
 }  // namespace
 
 Engine::Engine(Settings settings)
@@ -45,10 +63,15 @@ std::shared_ptr<const Settings> Engine::settings() const {
   return settings_;
 }
 
-void Engine::replace_settings(Settings settings) {
+void Engine::reload(Settings settings) {
   auto replaced = std::make_shared<const Settings>(std::move(settings));
-  const std::lock_guard lock(settings_mutex_);
-  settings_ = std::move(replaced);
+  {
+    const std::lock_guard lock(settings_mutex_);
+    settings_ = replaced;
+  }
+  events.publish({"daemon", "reload", id, reload_attributes(host, *replaced), {}});
 }
+
+void Engine::restore() {}
 
 }  // namespace wharf::engine

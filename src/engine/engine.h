@@ -26,7 +26,11 @@ struct Engine {
 
   /// The settings as they are now; SIGHUP replaces them as a whole.
   std::shared_ptr<const Settings> settings() const;
-  void replace_settings(Settings settings);
+  /// Takes new settings into use, as a whole, and publishes the event "daemon reload".
+  void reload(Settings settings);
+
+  /// Brings back what a daemon before this one left running. Once, before the first request.
+  void restore();
 
   const base::Time started_at;
   const Host host;
