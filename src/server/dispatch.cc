@@ -93,7 +93,7 @@ Match find_route(const std::vector<std::span<const Route>>& tables, std::string_
 /// An error that is answered with the text alone, as Docker does for versions older than JSON errors.
 class VersionError : public Error {
  public:
-  VersionError(const std::string& text, bool plain) : Error(Kind::InvalidArgument, text), plain(plain) {}
+  VersionError(const std::string& text, bool as_plain) : Error(Kind::InvalidArgument, text), plain(as_plain) {}
   const bool plain;
 };
 
