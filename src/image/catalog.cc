@@ -27,6 +27,9 @@ Entry read_entry(const store::Rows& rows) {
   entry.media_type = base::text_at(object, "mediaType");
   entry.source = base::text_at(object, "source");
   if (const Json* size = base::find(object, "size")) entry.bytes = size->to_number<std::int64_t>();
+  if (const Json* documents = base::find(object, "documents"); documents && documents->is_array()) {
+    for (const Json& one : documents->get_array()) entry.documents.push_back(base::Digest::parse(one.get_string()));
+  }
   entry.added.unix_ns = rows.integer(2);
   entry.last_tagged = entry.added;
   return entry;

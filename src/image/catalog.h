@@ -33,6 +33,7 @@ struct Entry {
   std::string media_type;
   std::int64_t bytes = 0;
   std::string source;
+  std::vector<base::Digest> documents;  ///< As in Record: a manifest not among them is not here.
   base::Time added;        ///< When it first came here.
   base::Time last_tagged;  ///< Or added, without names.
   std::vector<std::string> names;  ///< Full: "docker.io/library/busybox:latest".

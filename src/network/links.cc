@@ -1,7 +1,6 @@
 #include "network/links.h"
 
 #include <arpa/inet.h>
-
 #include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
@@ -53,8 +52,8 @@ Link read_link(const nlmsghdr& message) {
       case IFLA_IFNAME:
         link.name = mnl_attr_get_str(&attribute);
         break;
-      case IFLA_MASTER:
-        link.master = static_cast<int>(mnl_attr_get_u32(&attribute));
+      case IFLA_IFALIAS:
+        link.alias = mnl_attr_get_str(&attribute);
         break;
       case IFLA_LINKINFO:
         link.kind = kind_of(attribute);
@@ -178,7 +177,8 @@ std::vector<Subnet> list_routes(NetlinkSocket& socket, int except) {
   return routes;
 }
 
-void create_bridge(NetlinkSocket& socket, const std::string& name, int mtu) {
+void create_bridge(NetlinkSocket& socket, const std::string& name, int mtu,
+                   const std::string& alias) {
   NetlinkBatch batch;
   nlmsghdr* message = batch.add(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "create bridge " + name);
   *extra<ifinfomsg>(message) = {};
@@ -190,6 +190,11 @@ void create_bridge(NetlinkSocket& socket, const std::string& name, int mtu) {
   nlattr* info = mnl_attr_nest_start(message, IFLA_LINKINFO);
   mnl_attr_put_strz(message, IFLA_INFO_KIND, "bridge");
   mnl_attr_nest_end(message, info);
+  // Not taken at creation. One sendmsg(2) does both, so no kill comes between.
+  message = batch.add(RTM_NEWLINK, 0, "set the alias of bridge " + name);
+  *extra<ifinfomsg>(message) = {};
+  mnl_attr_put_strz(message, IFLA_IFNAME, name.c_str());
+  mnl_attr_put_strz(message, IFLA_IFALIAS, alias.c_str());
   socket.transact(batch);
 }
 

@@ -19,7 +19,7 @@ struct Link {
   int index = 0;
   std::string name;
   std::string kind;  ///< "bridge", "veth" ... Empty for hardware.
-  int master = 0;    ///< Index of the bridge it is a port of.
+  std::string alias;
 };
 
 struct LinkAddress {
@@ -35,7 +35,9 @@ std::vector<LinkAddress> list_addresses(os::NetlinkSocket& socket);
 /// Destinations of the main table, without the default route and those of `except` (an index).
 std::vector<Subnet> list_routes(os::NetlinkSocket& socket, int except);
 
-void create_bridge(os::NetlinkSocket& socket, const std::string& name, int mtu);
+/// `alias` tells later whose it is.
+void create_bridge(os::NetlinkSocket& socket, const std::string& name, int mtu,
+                   const std::string& alias);
 void delete_link(os::NetlinkSocket& socket, int index);
 void set_link_up(os::NetlinkSocket& socket, int index);
 void add_address(os::NetlinkSocket& socket, int index, Ipv4 address, int bits);
@@ -49,7 +51,7 @@ struct VethPair {
   bool isolated = false;  ///< Reaches no other isolated port of its bridge (icc=false).
   std::string peer_name;
   int peer_index = 2;
-  MacAddress peer_mac;
+  MacAddress peer_mac{};
 };
 
 /// Creates it, the host's end up, a port of the bridge with hairpin mode, the other in `netns`.

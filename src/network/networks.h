@@ -19,6 +19,9 @@
 #include "network/settings.h"
 #include "os/fd.h"
 
+namespace wharf::base {
+class EventSink;
+}
 namespace wharf::store {
 class Database;
 }
@@ -29,7 +32,7 @@ class Networks {
  public:
   /// Makes (or takes over, after a restart) the default bridge and the firewall table. What
   /// containers still hold must be given by restore() before restored() is called.
-  Networks(Settings settings, store::Database& database);
+  Networks(Settings settings, store::Database& database, base::EventSink& events);
   ~Networks();
   Networks(const Networks&) = delete;
 
