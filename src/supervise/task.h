@@ -1,0 +1,120 @@
+// A container that exists, as the daemon holds it, and the requests it understands.
+//
+// A Task is got from Supervisors (client.h). Dropping one of a started container forgets it,
+// and the container goes on; dropping one that was not started ends it. Every request has a
+// deadline (kRequestTimeout) and throws base::Error; a failure of the container itself
+// (mounts, user, executable) is a StepError.
+//
+// Threads: any thread may call; the requests of one Task are put in order by its own lock.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "os/fd.h"
+
+namespace wharf::supervise {
+
+inline constexpr std::chrono::seconds kRequestTimeout{20};
+
+/// A step of making or starting the container failed. error_number() is the step's errno:
+/// for step "exec", ENOENT is Docker's exit code 127 and EACCES, EISDIR, ENOEXEC are 126.
+class StepError : public base::Error {
+ public:
+  StepError(std::string step, const std::string& message, int error_number)
+      : base::Error(base::Kind::Internal, message, error_number), step_(std::move(step)) {}
+  const std::string& step() const { return step_; }
+
+ private:
+  std::string step_;
+};
+
+struct Streams {
+  bool in = false;
+  bool out = false;
+  bool err = false;
+};
+
+/// One end of attach_pair(): what the container writes leaves there (stdcopy frames, raw
+/// with a TTY), what is written there is its stdin; shutdown(SHUT_WR) is end of stdin.
+struct Attachment {
+  os::Fd socket;
+  Streams streams;
+};
+
+struct AttachPair {
+  os::Fd ours;    ///< Kept by the daemon, relayed to the client.
+  os::Fd theirs;  ///< Given to launch() or attach().
+};
+AttachPair attach_pair();
+
+struct WindowSize {
+  std::uint16_t rows = 0;
+  std::uint16_t columns = 0;
+};
+
+struct ExecRequest {
+  std::string process_json;  ///< OCI "process" object.
+  bool tty = false;
+  Streams streams;  ///< Without a TTY: those not asked for are /dev/null.
+  WindowSize window;
+};
+
+/// A process running beside PID 1. Its descriptors are ours to relay and to close.
+struct Exec {
+  std::uint64_t id = 0;
+  pid_t pid = 0;  ///< As the host counts.
+  os::Fd in, out, err;
+  os::Fd pty;  ///< Master, with a TTY; then the three above are invalid.
+};
+
+class Connection;
+
+/// A container that exists. Move-only.
+class Task {
+ public:
+  Task();
+  explicit Task(std::shared_ptr<Connection> connection);
+  ~Task();
+  Task(Task&&) noexcept;
+  Task& operator=(Task&&) noexcept;
+
+  /// Lets PID 1 exec. A StepError of step "exec" says why it could not; the supervisor has
+  /// then cleaned up and ended, without an exit record and without an event.
+  void start();
+
+  pid_t pid() const;
+  pid_t supervisor_pid() const;
+  bool started() const;
+  base::Time started_at() const;
+  bool paused() const;
+
+  /// To PID 1. A container that has ended meanwhile: Conflict with errno ESRCH.
+  void signal(int number);
+  /// SIGKILL to every process of the container.
+  void kill_all();
+  void resize(WindowSize window);
+  void attach(Attachment attachment);
+  void reopen_log();
+  void freeze();
+  void thaw();
+  /// OCI "linux.resources".
+  void update(std::string_view resources_json);
+
+  /// Throws StepError when it could not be started.
+  Exec exec(const ExecRequest& request);
+  void exec_resize(std::uint64_t exec, WindowSize window);
+  void exec_signal(std::uint64_t exec, int number);
+
+ private:
+  std::shared_ptr<Connection> connection_;
+};
+
+}  // namespace wharf::supervise
