@@ -8,8 +8,9 @@ namespace wharf::archive {
 struct Limits {
   std::uint64_t max_bytes = 256ULL << 30;    ///< Uncompressed stream.
   std::uint64_t max_entries = 4'000'000;
-  std::uint64_t max_ratio = 1'200;           ///< Uncompressed per compressed, past the first 64 MiB.
-  std::uint64_t reserve_bytes = 256ULL << 20;  ///< Free space that unpacking leaves on the disk.
+
+  /// Free space that unpacking leaves on the disk; on a small file system 5 % of it.
+  std::uint64_t reserve_bytes = 256ULL << 20;
 };
 
 /// PAX header, GNU long name or link: one of them, in bytes.

@@ -19,6 +19,9 @@
 #include "network/settings.h"
 #include "os/fd.h"
 
+namespace wharf::base {
+class EventSink;
+}
 namespace wharf::store {
 class Database;
 }
@@ -29,7 +32,7 @@ class Networks {
  public:
   /// Makes (or takes over, after a restart) the default bridge and the firewall table. What
   /// containers still hold must be given by restore() before restored() is called.
-  Networks(Settings settings, store::Database& database);
+  Networks(Settings settings, store::Database& database, base::EventSink& events);
   ~Networks();
   Networks(const Networks&) = delete;
 
@@ -44,7 +47,7 @@ class Networks {
   void restored();
 
   /// Live: adds or removes an interface of a running container.
-  void connect(Sandbox& sandbox, const JoinRequest& container, const EndpointRequest& endpoint);
+  void connect(Sandbox& sandbox, const EndpointRequest& endpoint);
   void disconnect(Sandbox& sandbox, std::string_view network);
 
   /// The id. Throws Conflict, Forbidden, InvalidArgument with Docker's texts.
@@ -62,8 +65,9 @@ class Networks {
   /// ruleset`).
   void repair_firewall();
 
- private:
   struct State;
+
+ private:
   std::unique_ptr<State> state_;
 };
 

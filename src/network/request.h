@@ -61,6 +61,12 @@ struct DnsSettings {
   std::vector<std::string> options;
 };
 
+/// A line of /etc/hosts for a linked container (default bridge only).
+struct LinkedHost {
+  std::string address;
+  std::vector<std::string> names;  ///< Alias, short id, container name.
+};
+
 struct JoinRequest {
   std::string container_id;
   std::string container_name;  ///< Without the leading slash.
@@ -72,6 +78,7 @@ struct JoinRequest {
   std::vector<Port> exposed;
   bool publish_all = false;  ///< Every exposed port on a random one of the host.
   DnsSettings dns;
+  std::vector<LinkedHost> links;
   std::vector<std::string> extra_hosts;  ///< "name:address"; the address may be "host-gateway".
 };
 

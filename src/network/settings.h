@@ -25,9 +25,9 @@ struct Settings {
   int mtu = 1500;
   bool icc = true;
   bool ip_masquerade = true;
-  bool ip_forward = true;          ///< Turn net.ipv4.ip_forward on.
+  bool ip_forward = true;           ///< Turn net.ipv4.ip_forward on.
   bool ip_forward_no_drop = false;  ///< Do not drop foreign forwarding where we turned it on.
-  bool firewall = true;            ///< `--iptables=false`: no table of ours.
+  bool firewall = true;             ///< `--iptables=false`: no table of ours.
   std::vector<AddressPool> address_pools;  ///< Empty: Docker's.
   std::vector<std::string> host_gateway_ips;
   std::vector<std::string> dns, dns_search, dns_options;  ///< For containers that name none.

@@ -6,9 +6,8 @@
 // forgets it, dropping one that was not started ends it. After a restart of the daemon
 // reconnect() finds it again by its run directory.
 //
-// Every request has a deadline (kRequestTimeout) and its own socket, so a supervisor that is
-// stuck or stopped delays nobody but its own callers. Requests throw base::Error; a failure
-// of the container itself (mounts, user, executable) is a StepError.
+// Every request has a deadline and every Task its own socket, so a supervisor that is stuck
+// or stopped delays nobody but its own callers.
 //
 // Threads: Supervisors and Task may be used from any thread; the requests of one Task are
 // put in order by a lock of its own. Events are delivered by the one thread that
@@ -17,86 +16,44 @@
 // Protocol: docs/formats/supervisor-protocol.md.
 #pragma once
 
-#include <sys/types.h>
-
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/error.h"
 #include "base/time.h"
 #include "os/fd.h"
+#include "supervise/task.h"
 
 namespace wharf::supervise {
-
-inline constexpr std::chrono::seconds kRequestTimeout{20};
-
-/// A step of making or starting the container failed. error_number() is the step's errno:
-/// for step "exec", ENOENT is Docker's exit code 127 and EACCES, EISDIR, ENOEXEC are 126.
-class StepError : public base::Error {
- public:
-  StepError(std::string step, const std::string& message, int error_number)
-      : base::Error(base::Kind::Internal, message, error_number), step_(std::move(step)) {}
-  const std::string& step() const { return step_; }
-
- private:
-  std::string step_;
-};
 
 /// Where the container's output is kept.
 struct LogOptions {
   enum class Type { None, JsonFile };
   Type type = Type::JsonFile;
-  std::string name;                ///< File in the data directory, "<id>-json.log".
+  std::string name;                  ///< File in the data directory, "<id>-json.log".
   std::int64_t max_size_bytes = -1;  ///< Rotated when it has grown to this; -1: never.
-  std::uint32_t max_files = 1;     ///< The current one included.
-  bool compress = false;           ///< Rotated files become NAME.N.gz.
-  std::string attrs_json;          ///< Text of one JSON object put into every line, or empty.
-};
-
-struct Streams {
-  bool in = false;
-  bool out = false;
-  bool err = false;
-};
-
-/// One end of attach_pair(): what the container writes leaves there (stdcopy frames, raw
-/// with a TTY), what is written there is its stdin; shutdown(SHUT_WR) is end of stdin.
-struct Attachment {
-  os::Fd socket;
-  Streams streams;
-};
-
-struct AttachPair {
-  os::Fd ours;    ///< Kept by the daemon, relayed to the client.
-  os::Fd theirs;  ///< Given to launch() or attach().
-};
-AttachPair attach_pair();
-
-struct WindowSize {
-  std::uint16_t rows = 0;
-  std::uint16_t columns = 0;
+  std::uint32_t max_files = 1;       ///< The current one included.
+  bool compress = false;             ///< Rotated files become NAME.N.gz.
+  std::string attrs_json;            ///< Text of one JSON object put into every line, or empty.
 };
 
 /// Descriptors are given away: duplicate() those that are still needed.
 struct LaunchRequest {
   std::string id;
-  std::string config_json;            ///< The OCI config.json.
+  std::string config_json;              ///< The OCI config.json.
   std::filesystem::path run_directory;  ///< <exec-root>/c/<id>: made 0700, removed at the end.
-  os::Fd data_directory;              ///< Receives the log and exit.json.
-  os::Fd rootfs;                      ///< Detached mount.
-  os::Fd network_namespace;           ///< Invalid: as the config says.
-  os::Fd seccomp;                     ///< memfd of struct sock_filter[]; invalid: none.
+  os::Fd data_directory;                ///< Receives the log and exit.json.
+  os::Fd rootfs;                        ///< Detached mount.
+  os::Fd network_namespace;             ///< Invalid: as the config says.
+  os::Fd seccomp;                       ///< memfd of struct sock_filter[]; invalid: none.
   LogOptions log;
-  bool tty = false;                   ///< Equals process.terminal of the config.
-  bool open_stdin = false;            ///< Otherwise stdin is /dev/null.
-  bool stdin_once = false;            ///< The end of the first attached stdin ends stdin.
+  bool tty = false;         ///< Equals process.terminal of the config.
+  bool open_stdin = false;  ///< Otherwise stdin is /dev/null.
+  bool stdin_once = false;  ///< The end of the first attached stdin ends stdin.
   WindowSize window;
   std::vector<Attachment> attachments;  ///< At most kMaxAttachments.
 };
@@ -104,7 +61,7 @@ struct LaunchRequest {
 inline constexpr std::size_t kMaxAttachments = 64;
 
 struct Exit {
-  int code = 0;        ///< As Docker counts: 128 + signal when a signal ended it.
+  int code = 0;  ///< As Docker counts: 128 + signal when a signal ended it.
   bool oom_killed = false;
   base::Time started_at;
   base::Time finished_at;
@@ -118,69 +75,12 @@ struct ExecExit {
 
 /// Callbacks of one container; each may be empty. `exited` or `lost` comes last, and once.
 struct Events {
-  std::function<void(const Exit&)> exited;        ///< exit.json is on disk already.
+  std::function<void(const Exit&)> exited;  ///< exit.json is on disk already.
   std::function<void(const ExecExit&)> exec_exited;
-  std::function<void()> oom;                      ///< The memory limit killed a process.
+  std::function<void()> oom;  ///< The memory limit killed a process.
   /// The supervisor died without a word. The container is dead when this is called; its
   /// cgroup and run directory are the caller's to remove (remove_run_directory()).
   std::function<void()> lost;
-};
-
-struct ExecRequest {
-  std::string process_json;  ///< OCI "process" object.
-  bool tty = false;
-  Streams streams;           ///< Without a TTY: those not asked for are /dev/null.
-  WindowSize window;
-};
-
-/// A process running beside PID 1. Its descriptors are ours to relay and to close.
-struct Exec {
-  std::uint64_t id = 0;
-  pid_t pid = 0;  ///< As the host counts.
-  os::Fd in, out, err;
-  os::Fd pty;     ///< Master, with a TTY; then the three above are invalid.
-};
-
-class Connection;
-
-/// A container that exists. Move-only.
-class Task {
- public:
-  Task();
-  explicit Task(std::shared_ptr<Connection> connection);
-  ~Task();
-  Task(Task&&) noexcept;
-  Task& operator=(Task&&) noexcept;
-
-  /// Lets PID 1 exec. A StepError of step "exec" says why it could not; the supervisor has
-  /// then cleaned up and ended, without an exit record and without an event.
-  void start();
-
-  pid_t pid() const;
-  pid_t supervisor_pid() const;
-  bool started() const;
-  base::Time started_at() const;
-  bool paused() const;
-
-  /// To PID 1. A container that has ended meanwhile: Conflict with errno ESRCH.
-  void signal(int number);
-  /// SIGKILL to every process of the container.
-  void kill_all();
-  void resize(WindowSize window);
-  void attach(Attachment attachment);
-  void reopen_log();
-  void freeze();
-  void thaw();
-  /// OCI "linux.resources".
-  void update(std::string_view resources_json);
-
-  /// Throws StepError when it could not be started.
-  Exec exec(const ExecRequest& request);
-  void exec_resize(std::uint64_t exec, WindowSize window);
-  void exec_signal(std::uint64_t exec, int number);
-
- private:
-  std::shared_ptr<Connection> connection_;
 };
 
 /// exit.json of a container's data directory; nothing if it has not ended since its start.

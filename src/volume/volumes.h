@@ -21,6 +21,9 @@
 #include "os/fd.h"
 #include "os/file.h"
 
+namespace wharf::base {
+class EventSink;
+}
 namespace wharf::store {
 class Database;
 }
@@ -70,7 +73,7 @@ class Attachment {
 class Volumes {
  public:
   /// Sweeps half-made volumes. `data_root` is the daemon's.
-  Volumes(os::Path data_root, store::Database& database);
+  Volumes(os::Path data_root, store::Database& database, base::EventSink& events);
   ~Volumes();
   Volumes(const Volumes&) = delete;
 
