@@ -19,9 +19,13 @@ Digest Digest::parse(std::string_view text) {
   return Digest(std::string(text));
 }
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+}
 
-Sha256::~Sha256() { EVP_MD_CTX_free(context_); }
+Sha256::~Sha256() {
+  EVP_MD_CTX_free(context_);
+}
 
 Sha256::Sha256(Sha256&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
 
@@ -30,12 +34,15 @@ Sha256& Sha256::operator=(Sha256&& other) noexcept {
   return *this;
 }
 
-void Sha256::update(std::string_view bytes) { EVP_DigestUpdate(context_, bytes.data(), bytes.size()); }
+void Sha256::update(std::string_view bytes) {
+  EVP_DigestUpdate(context_, bytes.data(), bytes.size());
+}
 
 Digest Sha256::finish() {
   std::array<unsigned char, 32> raw{};
   EVP_DigestFinal_ex(context_, raw.data(), nullptr);
-  return Digest::parse("sha256:" + hex(std::string_view(reinterpret_cast<const char*>(raw.data()), raw.size())));
+  return Digest::parse(
+      "sha256:" + hex(std::string_view(reinterpret_cast<const char*>(raw.data()), raw.size())));
 }
 
 Digest Sha256::of(std::string_view bytes) {

@@ -22,7 +22,9 @@ class Digest {
 
   /// "sha256:…", or "" for the empty digest.
   const std::string& text() const { return text_; }
-  std::string_view hex() const { return text_.empty() ? std::string_view() : std::string_view(text_).substr(7); }
+  std::string_view hex() const {
+    return text_.empty() ? std::string_view() : std::string_view(text_).substr(7);
+  }
   bool empty() const { return text_.empty(); }
   auto operator<=>(const Digest&) const = default;
 

@@ -6,17 +6,28 @@ namespace wharf::base {
 
 int http_status(Kind kind) {
   switch (kind) {
-    case Kind::NotModified: return 304;
-    case Kind::InvalidArgument: return 400;
-    case Kind::Unauthorized: return 401;
-    case Kind::Forbidden: return 403;
-    case Kind::NotFound: return 404;
-    case Kind::Conflict: return 409;
-    case Kind::TooLarge: return 413;
-    case Kind::Internal: return 500;
-    case Kind::NotImplemented: return 501;
-    case Kind::Unavailable: return 503;
-    case Kind::Cancelled: return 499;
+    case Kind::NotModified:
+      return 304;
+    case Kind::InvalidArgument:
+      return 400;
+    case Kind::Unauthorized:
+      return 401;
+    case Kind::Forbidden:
+      return 403;
+    case Kind::NotFound:
+      return 404;
+    case Kind::Conflict:
+      return 409;
+    case Kind::TooLarge:
+      return 413;
+    case Kind::Internal:
+      return 500;
+    case Kind::NotImplemented:
+      return 501;
+    case Kind::Unavailable:
+      return 503;
+    case Kind::Cancelled:
+      return 499;
   }
   return 500;
 }

@@ -29,12 +29,12 @@ enum class Omit { Never, Empty };
 template <class T, class M>
 struct Field {
   const char* name;
-  M T::*member;
+  M T::* member;
   Omit omit;
 };
 
 template <class T, class M>
-constexpr Field<T, M> field(const char* name, M T::*member, Omit omit = Omit::Never) {
+constexpr Field<T, M> field(const char* name, M T::* member, Omit omit = Omit::Never) {
   return {name, member, omit};
 }
 
@@ -93,7 +93,7 @@ Json to_json(const T& value) {
     JsonObject object;
     std::apply(
         [&](const auto&... each) {
-          auto one = [&](const auto& f) {
+          [[maybe_unused]] auto one = [&](const auto& f) {
             const auto& member = value.*(f.member);
             if (f.omit == Omit::Empty && fields::is_empty(member)) return;
             object.emplace(f.name, to_json(member));
@@ -137,12 +137,13 @@ void from_json(const Json& json, T& value, const std::string& path = {}) {
     return;
   } else if constexpr (HasFields<T>) {
     if (!json.is_object()) wrong_type(json, path, "object");
-    const JsonObject& object = json.get_object();
+    [[maybe_unused]] const JsonObject& object = json.get_object();
     std::apply(
         [&](const auto&... each) {
-          auto one = [&](const auto& f) {
+          [[maybe_unused]] auto one = [&](const auto& f) {
             const Json* member = find(object, f.name);
-            if (member) from_json(*member, value.*(f.member), path.empty() ? f.name : path + "." + f.name);
+            if (member)
+              from_json(*member, value.*(f.member), path.empty() ? f.name : path + "." + f.name);
           };
           (one(each), ...);
         },

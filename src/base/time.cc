@@ -46,7 +46,8 @@ int digits_at(std::string_view text, std::size_t& at, std::size_t digits) {
   int value = 0;
   if (at + digits > text.size()) fail(Kind::InvalidArgument, "cannot parse \"{}\" as a time", text);
   for (std::size_t i = 0; i < digits; ++i, ++at) {
-    if (text[at] < '0' || text[at] > '9') fail(Kind::InvalidArgument, "cannot parse \"{}\" as a time", text);
+    if (text[at] < '0' || text[at] > '9')
+      fail(Kind::InvalidArgument, "cannot parse \"{}\" as a time", text);
     value = value * 10 + (text[at] - '0');
   }
   return value;
@@ -72,9 +73,13 @@ void expect_at(std::string_view text, std::size_t& at, std::string_view wanted) 
 
 }  // namespace
 
-Time now() { return {read_clock(CLOCK_REALTIME)}; }
+Time now() {
+  return {read_clock(CLOCK_REALTIME)};
+}
 
-std::int64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
+std::int64_t monotonic_ns() {
+  return read_clock(CLOCK_MONOTONIC);
+}
 
 std::string rfc3339_nano(Time time) {
   if (time.is_zero()) return "0001-01-01T00:00:00Z";
@@ -141,8 +146,14 @@ std::int64_t parse_duration_ns(std::string_view text) {
     std::string_view name;
     std::int64_t ns;
   };
-  static constexpr std::array<Unit, 8> kUnits = {{{"ns", 1}, {"us", 1000}, {"µs", 1000}, {"ms", 1'000'000},
-                                                  {"s", kSecond}, {"m", 60 * kSecond}, {"h", 3600 * kSecond}, {"", 0}}};
+  static constexpr std::array<Unit, 8> kUnits = {{{"ns", 1},
+                                                  {"us", 1000},
+                                                  {"µs", 1000},
+                                                  {"ms", 1'000'000},
+                                                  {"s", kSecond},
+                                                  {"m", 60 * kSecond},
+                                                  {"h", 3600 * kSecond},
+                                                  {"", 0}}};
   const auto bad = [&]() { fail(Kind::InvalidArgument, "time: invalid duration \"{}\"", text); };
   std::string_view rest = text;
   std::int64_t sign = 1;
@@ -155,7 +166,8 @@ std::int64_t parse_duration_ns(std::string_view text) {
   double total = 0;
   while (!rest.empty()) {
     double number = 0;
-    const auto [end, failed] = std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
+    const auto [end, failed] =
+        std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
     if (failed != std::errc{} || rest[0] == '-') bad();
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     const std::size_t length = std::min(rest.find_first_of("0123456789."), rest.size());

@@ -1,8 +1,8 @@
 // Wall-clock instants in nanoseconds, and Go's ways of writing them.
 #pragma once
 
-#include <cstdint>
 #include <compare>
+#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -19,8 +19,14 @@ struct Name {
   std::string_view text;
   int value;
 };
-constexpr std::array<Name, 8> kNames = {{{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"ENOMEM", ENOMEM}, {"EMFILE", EMFILE},
-                                         {"EINTR", EINTR}, {"EROFS", EROFS}, {"EACCES", EACCES}, {"KILL", -1}}};
+constexpr std::array<Name, 8> kNames = {{{"EIO", EIO},
+                                         {"ENOSPC", ENOSPC},
+                                         {"ENOMEM", ENOMEM},
+                                         {"EMFILE", EMFILE},
+                                         {"EINTR", EINTR},
+                                         {"EROFS", EROFS},
+                                         {"EACCES", EACCES},
+                                         {"KILL", -1}}};
 
 struct Plan {
   long at = 0;
@@ -45,7 +51,8 @@ Plan read_plan() {
   for (const Name& name : kNames) {
     if (name.text == rest) plan.failure = name.value;
   }
-  if (const char* calls = ::getenv("WHARF_FAULT_CALLS")) plan.calls = std::string(",") + calls + ",";
+  if (const char* calls = ::getenv("WHARF_FAULT_CALLS"))
+    plan.calls = std::string(",") + calls + ",";
   return plan;
 }
 
@@ -56,7 +63,8 @@ std::atomic<long> made{0};
 int before(const char* call) {
   static const Plan plan = read_plan();
   if (plan.failure == 0) return 0;
-  if (!plan.calls.empty() && plan.calls.find("," + std::string(call) + ",") == std::string::npos) return 0;
+  if (!plan.calls.empty() && plan.calls.find("," + std::string(call) + ",") == std::string::npos)
+    return 0;
   const long number = ++made;
   if (number != plan.at && !(plan.from_then_on && number > plan.at)) return 0;
   if (plan.failure == -1) ::kill(::getpid(), SIGKILL);

@@ -13,7 +13,9 @@ void Fd::reset() {
   fd_ = -1;
 }
 
-Fd Fd::duplicate() const { return Fd(check(WHARF_CALL(fcntl, fd_, F_DUPFD_CLOEXEC, 3), "duplicate descriptor")); }
+Fd Fd::duplicate() const {
+  return Fd(check(WHARF_CALL(fcntl, fd_, F_DUPFD_CLOEXEC, 3), "duplicate descriptor"));
+}
 
 Pipe make_pipe() {
   std::array<int, 2> ends{};

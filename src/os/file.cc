@@ -13,7 +13,8 @@
 namespace wharf::os {
 namespace {
 
-Fd open_resolved(const Fd& root, std::string_view path, int flags, mode_t mode, unsigned long long resolve) {
+Fd open_resolved(const Fd& root, std::string_view path, int flags, mode_t mode,
+                 unsigned long long resolve) {
   const std::string name(path);
   open_how how{};
   how.flags = static_cast<unsigned long long>(flags | O_CLOEXEC);
@@ -46,24 +47,30 @@ void remove_children(int directory) {
 void remove_entry(int directory, const char* name) {
   if (WHARF_CALL(unlinkat, directory, name, 0) == 0 || errno == ENOENT) return;
   if (errno != EISDIR && errno != EPERM) throw last_error("remove {}", name);
-  const int child = WHARF_CALL(openat, directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const int child =
+      WHARF_CALL(openat, directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (child < 0 && errno == ENOENT) return;
   check(child, "open {}", name);
   remove_children(child);
-  if (WHARF_CALL(unlinkat, directory, name, AT_REMOVEDIR) < 0 && errno != ENOENT) throw last_error("remove {}", name);
+  if (WHARF_CALL(unlinkat, directory, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+    throw last_error("remove {}", name);
 }
 
 }  // namespace
 
 Fd open_file(const Path& path, int flags, mode_t mode) {
-  return Fd(check(WHARF_CALL(open, path.c_str(), flags | O_CLOEXEC, mode), "open {}", path.native()));
+  return Fd(
+      check(WHARF_CALL(open, path.c_str(), flags | O_CLOEXEC, mode), "open {}", path.native()));
 }
 
 Fd open_at(const Fd& directory, const std::string& name, int flags, mode_t mode) {
-  return Fd(check(WHARF_CALL(openat, directory.get(), name.c_str(), flags | O_CLOEXEC, mode), "open {}", name));
+  return Fd(check(WHARF_CALL(openat, directory.get(), name.c_str(), flags | O_CLOEXEC, mode),
+                  "open {}", name));
 }
 
-Fd open_directory(const Path& path) { return open_file(path, O_PATH | O_DIRECTORY); }
+Fd open_directory(const Path& path) {
+  return open_file(path, O_PATH | O_DIRECTORY);
+}
 
 Fd open_in_root(const Fd& root, std::string_view path, int flags, mode_t mode) {
   return open_resolved(root, path, flags, mode, RESOLVE_IN_ROOT);
@@ -74,7 +81,7 @@ Fd open_beneath(const Fd& root, std::string_view path, int flags, mode_t mode) {
 }
 
 struct stat status(const Fd& fd) {
-  struct stat result {};
+  struct stat result{};
   check(WHARF_CALL(fstat, fd.get(), &result), "stat descriptor");
   return result;
 }
@@ -102,14 +109,16 @@ void replace_file(const Path& path, std::string_view content, mode_t mode, Durab
   try {
     const Fd file = open_file(beside, O_WRONLY | O_CREAT | O_EXCL, mode);
     write_all(file, content);
-    if (durability == Durability::Synced) check(WHARF_CALL(fdatasync, file.get()), "sync {}", beside.native());
+    if (durability == Durability::Synced)
+      check(WHARF_CALL(fdatasync, file.get()), "sync {}", beside.native());
     check(WHARF_CALL(rename, beside.c_str(), path.c_str()), "rename {}", path.native());
   } catch (...) {
     ::unlink(beside.c_str());
     throw;
   }
   if (durability == Durability::Synced) {
-    check(WHARF_CALL(fsync, open_file(path.parent_path(), O_RDONLY | O_DIRECTORY).get()), "sync {}", path.parent_path().native());
+    check(WHARF_CALL(fsync, open_file(path.parent_path(), O_RDONLY | O_DIRECTORY).get()), "sync {}",
+          path.parent_path().native());
   }
 }
 
@@ -132,7 +141,9 @@ void remove_tree(const Path& path) {
   }
 }
 
-void sync_file_system(const Fd& fd) { check(WHARF_CALL(syncfs, fd.get()), "sync file system"); }
+void sync_file_system(const Fd& fd) {
+  check(WHARF_CALL(syncfs, fd.get()), "sync file system");
+}
 
 TempDirectory::TempDirectory() {
   const char* base_directory = ::getenv("TMPDIR");

@@ -40,7 +40,8 @@ std::optional<std::string> read_file_if_exists(const Path& path, std::size_t lim
 
 /// Written beside `path` and renamed over it; durable (fsync of file and directory) when asked.
 enum class Durability { Lazy, Synced };
-void replace_file(const Path& path, std::string_view content, mode_t mode, Durability durability = Durability::Lazy);
+void replace_file(const Path& path, std::string_view content, mode_t mode,
+                  Durability durability = Durability::Lazy);
 
 /// mkdir -p of our own path.
 void make_directories(const Path& path, mode_t mode);

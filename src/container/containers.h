@@ -1,0 +1,134 @@
+// Every container of this daemon: what routes call.
+//
+// A container is named by its full id, its name (with or without '/'), or a unique prefix
+// of its id. What exists is a row in the database; what runs is a supervisor. Verbs on one
+// container take turns; none of them holds a lock while it waits for a container, a client
+// or a registry, so a stuck container delays only its own callers.
+//
+// Thread-safe. Every function throws base::Error with Docker's texts.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/container.h"
+#include "api/exec.h"
+#include "api/version.h"
+#include "base/filters.h"
+#include "container/services.h"
+#include "container/settings.h"
+#include "container/streams.h"
+
+namespace wharf::container {
+
+struct CreateOptions {
+  std::string name;      ///< As asked for; "" makes one up.
+  std::string platform;  ///< "linux/arm64"; "" is this machine's.
+  api::Version version;  ///< Of the request: older ones have other defaults.
+};
+
+struct StopOptions {
+  std::string signal;                  ///< "": the container's own.
+  std::optional<std::int64_t> timeout_s;  ///< -1 waits for ever; nothing: the container's own.
+};
+
+struct RemoveOptions {
+  bool force = false;
+  bool volumes = false;  ///< Anonymous ones too.
+  bool link = false;
+};
+
+struct ListOptions {
+  bool all = false;
+  bool size = false;
+  std::int64_t limit = -1;
+  base::Filters filters;
+};
+
+enum class WaitCondition { NotRunning, NextExit, Removed };
+
+/// What wait() will answer with; get() blocks until then.
+class Wait {
+ public:
+  virtual ~Wait() = default;
+  /// Throws Cancelled when `stop` is requested.
+  virtual api::WaitResponse get(std::stop_token stop) = 0;
+};
+
+struct Counts {
+  std::size_t running = 0;
+  std::size_t paused = 0;
+  std::size_t stopped = 0;
+};
+
+class Containers {
+ public:
+  Containers(Settings settings, Services services);
+  ~Containers();  ///< Running containers go on.
+  Containers(const Containers&) = delete;
+
+  /// Reads every record, takes over what still runs, applies --rm and restart policies to what
+  /// ended meanwhile. A broken record becomes a dead container. Once, before any other call.
+  void restore();
+
+  api::CreateResponse create(api::CreateRequest request, const CreateOptions& options);
+  void start(std::string_view name);
+  void stop(std::string_view name, const StopOptions& options);
+  void kill(std::string_view name, std::string_view signal);
+  void restart(std::string_view name, const StopOptions& options);
+  void pause(std::string_view name);
+  void unpause(std::string_view name);
+  void rename(std::string_view name, std::string_view to);
+  void remove(std::string_view name, const RemoveOptions& options);
+  void resize(std::string_view name, std::uint32_t rows, std::uint32_t columns);
+  /// Warnings.
+  std::vector<std::string> update(std::string_view name, const api::UpdateRequest& request);
+
+  /// Registers at once, so that an exit between this call and get() is not missed.
+  std::unique_ptr<Wait> wait(std::string_view name, WaitCondition condition);
+
+  api::ContainerInspect inspect(std::string_view name, bool size);
+  std::vector<api::ContainerSummary> list(const ListOptions& options);
+  api::TopResponse top(std::string_view name, std::string_view ps_arguments);
+  std::vector<api::FilesystemChange> changes(std::string_view name);
+  api::PruneResponse prune(const base::Filters& filters);
+
+  /// Checks that attaching is possible now, and opens the container's side of it.
+  std::unique_ptr<Attached> attach(std::string_view name, const AttachOptions& options);
+
+  /// Checks and opens; the log is then read by Log::send().
+  std::unique_ptr<Log> logs(std::string_view name, const LogQuery& query);
+
+  /// The id of the exec.
+  std::string create_exec(std::string_view name, const api::ExecCreateRequest& request);
+  /// Starts it in the background. Throws when it could not be started.
+  void start_exec_detached(std::string_view id);
+  /// The exec, claimed for one start with streams: Attached::run() starts it.
+  std::unique_ptr<Attached> start_exec(std::string_view id, const api::ExecStartRequest& request);
+  api::ExecInspect inspect_exec(std::string_view id);
+  void resize_exec(std::string_view id, std::uint32_t rows, std::uint32_t columns);
+
+  /// Throws NotFound "No such container: x". The full id.
+  std::string resolve(std::string_view name) const;
+  /// Ids of containers made from `image` (its id), for `docker rmi`; running ones first.
+  struct User {
+    std::string id;
+    bool running = false;
+  };
+  std::vector<User> users_of_image(std::string_view image_id) const;
+  Counts count() const;
+
+  struct State;
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace wharf::container

@@ -1,0 +1,31 @@
+// What the daemon's flags say about containers (reference/daemon.md, sections 1.2 and 1.4).
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "api/host_config.h"
+#include "os/file.h"
+
+namespace wharf::container {
+
+struct Settings {
+  os::Path data_root;
+  os::Path exec_root;
+  std::string cgroup_parent = "/docker";  ///< Of cgroupfs: <parent>/<id>.
+  std::string cgroup_namespace;           ///< "host", "private" or "": as the cgroup version has it.
+  std::string ipc_mode = "private";
+  std::int64_t shm_bytes = 64 << 20;
+  std::map<std::string, api::Ulimit> ulimits;
+  bool init = false;
+  std::string init_path;  ///< "": looked for as docker-init or tini.
+  bool no_new_privileges = false;
+  std::string seccomp_profile = "builtin";  ///< builtin, unconfined, or the path of a profile.
+  int stop_timeout_s = 10;
+  std::string log_driver = "json-file";
+  std::map<std::string, std::string> log_options;
+  std::vector<std::string> dns, dns_search, dns_options;
+};
+
+}  // namespace wharf::container

@@ -1,0 +1,52 @@
+// The engine: every service, built once, with the references it needs.
+//
+// Members are made top to bottom and destroyed bottom to top: what stands lower may use
+// what stands higher. Routes get the Engine and call its services; each service says
+// itself which threads may. There is one Engine in a process.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/time.h"
+#include "engine/events.h"
+#include "engine/host.h"
+#include "engine/settings.h"
+#include "os/file.h"
+
+namespace wharf::engine {
+
+struct Engine {
+  /// Takes the locks of data root and exec root, opens the store, restores what exists.
+  /// Throws base::Error that says what cannot be used and why.
+  explicit Engine(Settings settings);
+  ~Engine();
+  Engine(const Engine&) = delete;
+
+  /// The settings as they are now; SIGHUP replaces them as a whole.
+  std::shared_ptr<const Settings> settings() const;
+  /// Takes new settings into use, as a whole, and publishes the event "daemon reload".
+  void reload(Settings settings);
+
+  /// Brings back what a daemon before this one left running. Once, before the first request.
+  void restore();
+
+  const base::Time started_at;
+  const Host host;
+
+  /// One daemon per root: held until the end, released by the kernel whatever that end is.
+  const os::FileLock data_lock;
+  const os::FileLock exec_lock;
+
+  /// The id of this engine, made once per data root (`docker info`: ID).
+  const std::string id;
+
+  Events events;
+
+ private:
+  mutable std::mutex settings_mutex_;
+  std::shared_ptr<const Settings> settings_;
+};
+
+}  // namespace wharf::engine

@@ -1,0 +1,70 @@
+// The files of one container's log, read oldest record first.
+//
+//   NAME.2.gz  NAME.1  NAME        (max-file 3, compress)
+//
+// LogFiles opens all of them at once; rotation while reading changes nothing. One thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "os/fd.h"
+
+namespace wharf::logs {
+
+/// A longer record than any writer of ours makes ends its reading: 16 KiB of text, escaped,
+/// and attributes.
+inline constexpr std::size_t kRecordLimit = 1 << 20;
+
+/// Records are read off one file, front to back.
+class RecordReader {
+ public:
+  explicit RecordReader(os::Fd file, std::uint64_t offset = 0);
+
+  /// The next whole record without its '\n'. Nothing at the end of the file, for now: a record
+  /// still being written is returned once it is whole.
+  std::optional<std::string> next();
+
+  const os::Fd& file() const { return file_; }
+
+  /// The file has become shorter than what was read: it is read from its start again.
+  void rewind_if_truncated();
+
+ private:
+  bool fill();
+
+  os::Fd file_;
+  std::uint64_t offset_ = 0;  ///< Of the byte after the buffer's last.
+  std::string buffer_;
+  std::size_t begin_ = 0;
+  bool skipping_ = false;  ///< Inside a record beyond the limit.
+};
+
+class LogFiles {
+ public:
+  /// Opens `name` in `directory` and what was rotated before it. A log that does not exist
+  /// yet has no files. `max_files` bounds how far back is looked.
+  LogFiles(const os::Fd& directory, const std::string& name, std::uint32_t max_files);
+
+  /// Skips all but the last `records`.
+  void keep_last(std::uint64_t records);
+
+  /// The next record; nothing at the end of the newest file.
+  std::optional<std::string> next();
+
+  /// The newest file where the reading ended, to be followed; nothing if there was none.
+  std::optional<RecordReader> newest() &&;
+
+ private:
+  std::vector<os::Fd> files_;
+  std::vector<std::uint64_t> offsets_;
+  std::optional<RecordReader> reader_;
+  std::size_t at_ = 0;
+};
+
+/// An unnamed file in `directory` with the content of the gzip file `packed`. Throws Internal.
+os::Fd gunzip(const os::Fd& packed, const os::Fd& directory);
+
+}  // namespace wharf::logs

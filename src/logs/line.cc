@@ -1,0 +1,198 @@
+#include "logs/line.h"
+
+#include <charconv>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace wharf::logs {
+
+namespace {
+
+/// Reads the JSON that a log writer makes: one flat object of strings, and "attrs".
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  bool take(char wanted) {
+    skip_space();
+    if (at_ >= text_.size() || text_[at_] != wanted) return false;
+    ++at_;
+    return true;
+  }
+
+  bool string(std::string& out) {
+    if (!take('"')) return false;
+    out.clear();
+    while (at_ < text_.size()) {
+      const std::size_t plain = text_.find_first_of("\"\\", at_);
+      if (plain == std::string_view::npos) return false;
+      out.append(text_.substr(at_, plain - at_));
+      at_ = plain + 1;
+      if (text_[plain] == '"') return true;
+      if (!escape(out)) return false;
+    }
+    return false;
+  }
+
+  bool map(std::map<std::string, std::string>& out) {
+    if (!take('{')) return false;
+    if (take('}')) return true;
+    do {
+      std::string key, value;
+      if (!string(key) || !take(':') || !string(value)) return false;
+      out[std::move(key)] = std::move(value);
+    } while (take(','));
+    return take('}');
+  }
+
+ private:
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
+  }
+
+  bool escape(std::string& out) {
+    if (at_ >= text_.size()) return false;
+    const char kind = text_[at_++];
+    static constexpr std::string_view kNames = "\"\\/bfnrt";
+    static constexpr std::string_view kMeant = "\"\\/\b\f\n\r\t";
+    if (const auto known = kNames.find(kind); known != std::string_view::npos) {
+      out += kMeant[known];
+      return true;
+    }
+    if (kind != 'u') return false;
+    unsigned code = 0;
+    if (!hex4(code)) return false;
+    if (code >= 0xD800 && code < 0xDC00 && text_.substr(at_, 2) == "\\u") {
+      at_ += 2;
+      unsigned low = 0;
+      if (!hex4(low) || low < 0xDC00 || low > 0xDFFF) return false;
+      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    }
+    append_utf8(out, code);
+    return true;
+  }
+
+  bool hex4(unsigned& code) {
+    if (at_ + 4 > text_.size()) return false;
+    const char* const end = text_.data() + at_ + 4;
+    const auto [last, failed] = std::from_chars(text_.data() + at_, end, code, 16);
+    at_ += 4;
+    return failed == std::errc() && last == end;
+  }
+
+  static void append_utf8(std::string& out, unsigned code) {
+    if (code < 0x80) {
+      out += static_cast<char>(code);
+    } else if (code < 0x800) {
+      out += static_cast<char>(0xC0 | (code >> 6));
+      out += static_cast<char>(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+      out += static_cast<char>(0xE0 | (code >> 12));
+      out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+      out += static_cast<char>(0x80 | (code & 0x3F));
+    } else {
+      out += static_cast<char>(0xF0 | (code >> 18));
+      out += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
+      out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+      out += static_cast<char>(0x80 | (code & 0x3F));
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+bool read_members(Scanner& scanner, Line& line) {
+  std::string key, time;
+  do {
+    if (!scanner.string(key) || !scanner.take(':')) return false;
+    if (key == "attrs") {
+      if (!scanner.map(line.attributes)) return false;
+      continue;
+    }
+    std::string ignored;
+    std::string& into = key == "log"      ? line.text
+                        : key == "stream" ? line.stream
+                        : key == "time"   ? time
+                                          : ignored;
+    if (!scanner.string(into)) return false;
+  } while (scanner.take(','));
+  if (!scanner.take('}')) return false;
+  try {
+    line.time = base::parse_rfc3339(time);
+  } catch (const base::Error&) {
+    return false;
+  }
+  return true;
+}
+
+/// As Go's url.QueryEscape.
+std::string query_escaped(std::string_view text) {
+  static constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || c == '-' || c == '_' || c == '.' || c == '~') {
+      out += c;
+    } else if (c == ' ') {
+      out += '+';
+    } else {
+      out += '%';
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
+    }
+  }
+  return out;
+}
+
+std::string details_of(const Line& line) {
+  std::string out;
+  for (const auto& [key, value] : line.attributes) {
+    if (!out.empty()) out += ',';
+    out += query_escaped(key) + "=" + query_escaped(value);
+  }
+  return out + ' ';
+}
+
+std::string json_of(const Line& line) {
+  base::JsonObject object;
+  object["Line"] = line.text;
+  object["Source"] = line.stream;
+  object["Timestamp"] = base::rfc3339_nano(line.time);
+  return base::to_text(object) + "\n";
+}
+
+}  // namespace
+
+std::optional<Line> decode(std::string_view record) {
+  while (!record.empty() && (record.back() == '\n' || record.back() == '\r')) {
+    record.remove_suffix(1);
+  }
+  Scanner scanner(record);
+  Line line;
+  if (!scanner.take('{') || !read_members(scanner, line)) return std::nullopt;
+  return line;
+}
+
+std::string frame_header(int stream, std::size_t length) {
+  std::string header(8, '\0');
+  header[0] = static_cast<char>(stream);
+  for (int i = 0; i < 4; ++i) {
+    header[static_cast<std::size_t>(4 + i)] = static_cast<char>(length >> (24 - 8 * i));
+  }
+  return header;
+}
+
+std::string shown(const Line& line, const Shown& how) {
+  if (how.json) return json_of(line);
+  std::string text;
+  // Docker: details come before the text and after the time.
+  if (how.timestamps) text += base::rfc3339_nano_fixed(line.time) + " ";
+  if (how.details) text += details_of(line);
+  text += line.text;
+  if (!how.framed) return text;
+  return frame_header(line.stream == "stderr" ? 2 : 1, text.size()) + text;
+}
+
+}  // namespace wharf::logs

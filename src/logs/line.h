@@ -1,0 +1,40 @@
+// One record of a container's log, read from Docker's json-file format and written to clients.
+//
+//   {"log":"text\n","stream":"stdout","attrs":{"k":"v"},"time":"2026-11-21T08:00:00.123456789Z"}
+//
+// Plain values.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace wharf::logs {
+
+struct Line {
+  std::string text;    ///< With its '\n', unless cut.
+  std::string stream;  ///< stdout or stderr.
+  base::Time time;
+  std::map<std::string, std::string> attributes;
+};
+
+/// The record in `record` (one line of the file, '\n' or not); nothing when it is damaged.
+std::optional<Line> decode(std::string_view record);
+
+struct Shown {
+  bool timestamps = false;
+  bool details = false;
+  bool framed = false;  ///< With the 8 bytes of stdcopy before it.
+  bool json = false;    ///< {"Line","Source","Timestamp"} per line instead.
+};
+
+/// What a client gets for `line`.
+std::string shown(const Line& line, const Shown& how);
+
+/// The 8 bytes before a payload of `length` bytes; stream 1 is stdout, 2 stderr.
+std::string frame_header(int stream, std::size_t length);
+
+}  // namespace wharf::logs

@@ -1,0 +1,138 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/strings.h"
+#include "logs/files.h"
+#include "logs/follower.h"
+#include "logs/line.h"
+#include "logs/watch.h"
+#include "os/file.h"
+
+namespace wharf::logs {
+namespace {
+
+std::string record(const std::string& text) {
+  return R"({"log":")" + text + R"(\n","stream":"stdout","time":"2026-11-21T08:00:00.5Z"})" + "\n";
+}
+
+void append(const os::Path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::app) << bytes;
+}
+
+std::string rest(LogFiles& files) {
+  std::string all;
+  while (auto next = files.next()) all += decode(*next)->text;
+  return all;
+}
+
+TEST(Line, ReadsWhatDockerWrites) {
+  const auto line = decode(
+      R"({"log":"a \"b\"\té😀\n","stream":"stderr","attrs":{"k":"v"},"time":"2026-11-21T08:00:00.123456789Z"})");
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->text, "a \"b\"\t\xc3\xa9\xf0\x9f\x98\x80\n");
+  EXPECT_EQ(line->stream, "stderr");
+  EXPECT_EQ(line->attributes.at("k"), "v");
+  EXPECT_EQ(base::rfc3339_nano(line->time), "2026-11-21T08:00:00.123456789Z");
+}
+
+TEST(Line, RefusesWhatIsDamaged) {
+  for (const char* bad : {"", "{", "{}", "null", R"({"log":"x")", R"({"log":"x\u12"})", "\0\0\0",
+                          R"({"log":"x","stream":"stdout","time":"never"})"}) {
+    EXPECT_FALSE(decode(bad)) << bad;
+  }
+}
+
+TEST(Line, IsShownWithTimeDetailsAndFrame) {
+  Line line{"x\n", "stderr", base::parse_rfc3339("2026-11-21T08:00:00Z"), {{"b", "2 3"}, {"a", "1"}}};
+  Shown how;
+  how.timestamps = how.details = true;
+  EXPECT_EQ(shown(line, how), "2026-11-21T08:00:00.000000000Z a=1,b=2+3 x\n");
+  Shown framed;
+  framed.framed = true;
+  EXPECT_EQ(shown(line, framed), std::string("\2\0\0\0\0\0\0\2x\n", 10));
+}
+
+TEST(LogFiles, ReadRotatedFilesOldestFirstAndTailFromTheEnd) {
+  const os::TempDirectory dir;
+  append(dir.path() / "l.1", record("a") + record("b"));
+  append(dir.path() / "l", record("c") + record("d"));
+  const os::Fd fd = os::open_directory(dir.path());
+  LogFiles all(fd, "l", 3);
+  EXPECT_EQ(rest(all), "a\nb\nc\nd\n");
+  for (const auto& [tail, expected] : std::map<std::uint64_t, std::string>{
+           {0, ""}, {1, "d\n"}, {2, "c\nd\n"}, {3, "b\nc\nd\n"}, {9, "a\nb\nc\nd\n"}}) {
+    LogFiles some(fd, "l", 3);
+    some.keep_last(tail);
+    EXPECT_EQ(rest(some), expected) << tail;
+  }
+}
+
+TEST(LogFiles, WithoutAFileHaveNoRecords) {
+  const os::TempDirectory dir;
+  LogFiles none(os::open_directory(dir.path()), "l", 3);
+  none.keep_last(5);
+  EXPECT_FALSE(none.next());
+}
+
+TEST(LogFiles, UnpackCompressedOnes) {
+  const os::TempDirectory dir;
+  // gzip of record("old").
+  append(dir.path() / "l.1.gz", base::base64_decode(
+      "H4sIAAAAAAACA6tWyslPV7JSys9JiclT0lEqLilKTcwFChSXpOSXlgBFSjJzU4F8IwMjM11DQ10j"
+      "wxADCysDAyDSM41SquUCAMGJT5FCAAAA"));
+  append(dir.path() / "l", record("new"));
+  LogFiles all(os::open_directory(dir.path()), "l", 3);
+  EXPECT_EQ(rest(all), "old\nnew\n");
+}
+
+TEST(RecordReader, SkipsARecordThatIsTooLong) {
+  const os::TempDirectory dir;
+  append(dir.path() / "l", std::string(kRecordLimit * 2, 'x') + "\n" + record("after"));
+  LogFiles all(os::open_directory(dir.path()), "l", 1);
+  EXPECT_EQ(rest(all), "after\n");
+}
+
+TEST(Follower, SeesLinesAsTheyComeThroughRotationAndEndsWithTheContainer) {
+  const os::TempDirectory dir;
+  const os::Fd fd = os::open_directory(dir.path());
+  const os::Fd ended(::eventfd(0, EFD_CLOEXEC));
+  Watch watch;
+  auto changes = watch.on(dir.path());
+  std::jthread writer([&] {
+    append(dir.path() / "l", record("1"));
+    ::usleep(20'000);
+    append(dir.path() / "l", record("2"));
+    std::filesystem::rename(dir.path() / "l", dir.path() / "l.1");
+    append(dir.path() / "l", record("3"));
+    ::usleep(20'000);
+    append(dir.path() / "l", record("4"));
+    const std::uint64_t one = 1;
+    ASSERT_EQ(::write(ended.get(), &one, 8), 8);
+  });
+  Follower follower(fd, "l", std::nullopt, changes);
+  std::string seen;
+  while (auto next = follower.next(ended, {})) seen += decode(*next)->text;
+  EXPECT_EQ(seen, "1\n2\n3\n4\n");
+}
+
+TEST(Follower, EndsWhenItsClientLeaves) {
+  const os::TempDirectory dir;
+  const os::Fd fd = os::open_directory(dir.path());
+  const os::Fd ended(::eventfd(0, EFD_CLOEXEC));
+  Watch watch;
+  auto changes = watch.on(dir.path());
+  std::stop_source source;
+  std::jthread leaver([&] {
+    ::usleep(20'000);
+    source.request_stop();
+  });
+  Follower follower(fd, "l", std::nullopt, changes);
+  EXPECT_FALSE(follower.next(ended, source.get_token()));
+}
+
+}  // namespace
+}  // namespace wharf::logs

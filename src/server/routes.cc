@@ -1,0 +1,14 @@
+// Every route of the engine, in the order in which they are tried.
+#include "server/routes.h"
+
+#include "server/route.h"
+
+namespace wharf::server {
+
+std::vector<std::span<const Route>> all_routes() {
+  return {
+      system_routes(),   swarm_routes(),  plugin_routes(),  unbuilt_routes(),
+  };
+}
+
+}  // namespace wharf::server

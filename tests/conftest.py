@@ -1,0 +1,75 @@
+"""What the whole-path tests share: a daemon of their own, images, a registry, a neighbour machine, an inventory."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+
+from daemon import Daemon  # noqa: E402
+from images import busybox_archive  # noqa: E402
+from registry import Registry  # noqa: E402
+from remote import Remote  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """A directory on a file system of its own, so that nothing here shares the root's disk."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="wharf-test-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def archive(scratch):
+    """busybox:latest as a docker-archive, made from the machine's static busybox."""
+    return busybox_archive(scratch / "busybox.tar")
+
+
+@pytest.fixture(scope="session")
+def shared_daemon(scratch, archive):
+    daemon = Daemon(scratch / "shared", bridge="wharf-test0", subnet="172.29.0.1/16")
+    daemon.start()
+    daemon.docker("load", "-q", "-i", archive)
+    yield daemon
+    daemon.destroy()
+
+
+@pytest.fixture
+def daemon(shared_daemon):
+    """The shared daemon; every container that a test made is removed after it."""
+    yield shared_daemon
+    shared_daemon.remove_containers()
+
+
+@pytest.fixture
+def own_daemon(scratch, archive, request):
+    """A daemon that a test may kill, restart and fill."""
+    name = "own-" + "".join(c for c in request.node.name if c.isalnum())[:24]
+    daemon = Daemon(scratch / name, bridge="wharf-test1", subnet="172.30.0.1/16")
+    daemon.start()
+    daemon.docker("load", "-q", "-i", archive)
+    yield daemon
+    daemon.destroy()
+
+
+@pytest.fixture(scope="session")
+def registry(scratch, archive):
+    """Debian's docker-registry on loopback with library/busybox, put there by skopeo."""
+    registry = Registry(scratch / "registry")
+    registry.start()
+    registry.put(archive, "library/busybox:latest")
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def remote(shared_daemon):
+    """A network namespace on a veth pair that plays the neighbour machine."""
+    remote = Remote()
+    yield remote
+    remote.close()

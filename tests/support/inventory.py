@@ -1,0 +1,88 @@
+"""Counts of everything that an operation could leave behind. Before and after must be equal."""
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+
+def lines(*command):
+    return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+
+
+def tree(path):
+    return sorted(str(p.relative_to(path)) for p in pathlib.Path(path).rglob("*")) if pathlib.Path(path).exists() else []
+
+
+def cgroups():
+    """Every cgroup directory of ours, in each hierarchy."""
+    found = []
+    for top in pathlib.Path("/sys/fs/cgroup").iterdir():
+        for path, folders, _ in os.walk(top):
+            found += [os.path.join(path, folder) for folder in folders if re.fullmatch(r"[0-9a-f]{64}", folder)]
+    return sorted(found)
+
+
+def supervisors(daemon):
+    """Processes of the runtime under this daemon's run directory."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if os.readlink(entry / "exe").startswith(str(daemon.build)) and int(entry.name) != daemon.pid:
+                    command = (entry / "cmdline").read_bytes()
+                    if str(daemon.run_dir).encode() in command:
+                        found.append(entry.name)
+            except OSError:
+                pass
+    return found
+
+
+def nft_elements():
+    text = "\n".join(lines("nft", "list", "ruleset"))
+    return len(re.findall(r" : ", text)), text.count("chain ")
+
+
+class Inventory:
+    """What exists now. Volatile parts (pools that fill in the background) settle before they are compared."""
+
+    def __init__(self, daemon):
+        proc = pathlib.Path(f"/proc/{daemon.pid}")
+        self.counts = {
+            "mounts": len(pathlib.Path("/proc/self/mountinfo").read_text().splitlines()),
+            "cgroups": cgroups(),
+            "links": len(lines("ip", "-o", "link")),
+            "namespaces": len(tree("/run/netns")),
+            "nft": nft_elements(),
+            "fds": len(list((proc / "fd").iterdir())),
+            "threads": len(list((proc / "task").iterdir())),
+            "children": len(supervisors(daemon)),
+            "data": [p for p in tree(daemon.data) if not re.search(r"-(wal|shm)$|\.db$|^trash/", p)],
+            "run": tree(daemon.run_dir),
+            "containers": daemon.out("ps", "-aq", "--no-trunc").split(),
+            "images": sorted(daemon.out("images", "-q", "--no-trunc").split()),
+        }
+
+    def difference(self, other):
+        return {key: (self.counts[key], other.counts[key]) for key in self.counts if self.counts[key] != other.counts[key]}
+
+
+def settle(daemon, before, seconds=6):
+    """The differences that remain after background work had `seconds` to end."""
+    deadline = time.monotonic() + seconds
+    while True:
+        difference = before.difference(Inventory(daemon))
+        if not difference or time.monotonic() > deadline:
+            return short(difference)
+        time.sleep(0.1)
+
+
+def short(difference):
+    """Long lists as what was added and what is gone."""
+    out = {}
+    for key, (old, new) in difference.items():
+        if isinstance(old, list):
+            out[key] = {"added": [x for x in new if x not in old][:10], "gone": [x for x in old if x not in new][:10]}
+        else:
+            out[key] = (old, new)
+    return out

@@ -1,0 +1,80 @@
+"""docker logs: follow, tail, since, timestamps, rotation, and the bytes of the json-file log."""
+import json
+import pathlib
+import re
+import time
+
+import pytest
+
+
+@pytest.fixture
+def talker(daemon):
+    daemon.docker("run", "--name", "talker", "busybox", "sh", "-c", "for i in 1 2 3 4 5; do echo line$i; done; echo err >&2")
+    return "talker"
+
+
+def test_logs_keep_both_streams(daemon, talker):
+    result = daemon.docker("logs", talker)
+    assert result.stdout == "".join(f"line{i}\n" for i in range(1, 6)) and result.stderr == "err\n"
+
+
+def test_tail_and_timestamps(daemon, talker):
+    assert daemon.docker("logs", "-n", "2", talker).stdout.split() in (["line5"], ["line4", "line5"])
+    lines = daemon.docker("logs", "-t", talker).stdout.strip().split("\n")
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z line\d", line) for line in lines)
+
+
+def test_since_and_until(daemon):
+    daemon.docker("run", "-d", "--name", "slow", "busybox", "sh", "-c", "echo a; sleep 2.2; echo b; sleep 60")
+    time.sleep(3)
+    stamp = daemon.docker("logs", "-t", "slow").stdout.split("\n")[1].split()[0]
+    assert daemon.docker("logs", "--since", stamp, "slow").stdout == "b\n"
+    assert daemon.docker("logs", "--until", "1.5s", "slow").stdout == "a\n"
+
+
+def test_follow_ends_with_the_container(daemon):
+    daemon.docker("run", "-d", "--name", "follow", "busybox", "sh", "-c", "for i in $(seq 20); do echo $i; sleep 0.05; done")
+    assert daemon.docker("logs", "-f", "follow").stdout.split() == [str(i) for i in range(1, 21)]
+
+
+def test_the_file_has_dockers_bytes(daemon):
+    daemon.docker("run", "--name", "bytes", "busybox", "printf", r'a<b>&"\\\t\n\342\200\250x\377\nno end')
+    lines = pathlib.Path(daemon.inspect("bytes")["LogPath"]).read_bytes().split(b"\n")
+    assert re.fullmatch(rb'\{"log":"a\\u003cb\\u003e\\u0026\\"\\\\\\t\\n","stream":"stdout","time":"[^"]+Z"\}', lines[0])
+    assert json.loads(lines[1])["log"] == "\u2028x\ufffd\n" and b"\\u2028" in lines[1]
+    assert json.loads(lines[2])["log"] == "no end"
+
+
+def test_a_long_line_is_cut_into_parts_and_read_as_one(daemon):
+    daemon.docker("run", "--name", "long", "busybox", "sh", "-c", "head -c 40000 /dev/zero | tr '\\0' x; echo")
+    parts = [json.loads(line) for line in pathlib.Path(daemon.inspect("long")["LogPath"]).read_text().splitlines()]
+    assert [len(part["log"]) for part in parts] == [16384, 16384, 7233]
+    assert daemon.docker("logs", "long").stdout == "x" * 40000 + "\n"
+
+
+def test_rotation_keeps_the_newest_and_follow_survives_it(daemon):
+    daemon.docker("run", "-d", "--name", "rotate", "--log-opt", "max-size=20k", "--log-opt", "max-file=3", "busybox",
+                  "sh", "-c", "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done; sleep 0.5")
+    followed = daemon.docker("logs", "-f", "rotate").stdout.split("\n")
+    daemon.docker("wait", "rotate")
+    path = pathlib.Path(daemon.inspect("rotate")["LogPath"])
+    files = sorted(path.parent.glob(path.name + "*"))
+    assert len(files) == 3 and all(f.stat().st_size <= 20480 + 256 for f in files)
+    assert followed[-2] == "line 2999"
+    assert daemon.docker("logs", "rotate").stdout.split("\n")[-2] == "line 2999"
+
+
+def test_logs_of_a_driver_without_reading(daemon):
+    daemon.docker("run", "--name", "mute", "--log-driver", "none", "busybox", "echo", "x")
+    result = daemon.docker("logs", "mute", check=False)
+    assert result.returncode == 1 and "does not support reading" in result.stderr
+
+
+def test_yes_for_two_seconds_neither_fills_the_disk_nor_the_supervisor(daemon):
+    daemon.docker("run", "-d", "--name", "yes", "--log-opt", "max-size=1m", "--log-opt", "max-file=3", "busybox", "yes")
+    time.sleep(2)
+    path = pathlib.Path(daemon.inspect("yes")["LogPath"])
+    assert sum(f.stat().st_size for f in path.parent.glob(path.name + "*")) < 5 << 20
+    started = time.monotonic()
+    daemon.docker("rm", "-f", "yes")
+    assert time.monotonic() - started < 2
