@@ -143,14 +143,17 @@ void Firewall::rebuild() {
     batch.add_target(map_of(target), kind_of(target), target);
   }
   batch.commit(socket_);
+  built_ = true;
 }
 
 void Firewall::add_bridge(const BridgeRules& rules) {
   if (!options_.enabled) return;
   const std::lock_guard lock(mutex_);
-  NftBatch batch(table_);
-  add_bridge_to(batch, rules);
-  batch.commit(socket_);
+  if (built_) {
+    NftBatch batch(table_);
+    add_bridge_to(batch, rules);
+    batch.commit(socket_);
+  }
   bridges_.insert_or_assign(rules.bridge, rules);
 }
 
