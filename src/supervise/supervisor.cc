@@ -113,6 +113,7 @@ int Supervisor::timeout_ms() const {
 }
 
 void Supervisor::init_channel_ready() {
+  if (stage_ == Stage::Starting) return start_ready();
   if (stage_ != Stage::Creating) return;
   base::Failure failure;
   poller_.forget(task_.channel);
@@ -128,6 +129,8 @@ void Supervisor::init_channel_ready() {
 }
 
 void Supervisor::init_ended() {
+  // A short program may be over before the news that it runs was read.
+  if (stage_ == Stage::Starting) start_ready();
   if (stage_ != Stage::Created && stage_ != Stage::Running) return;
   siginfo_t info{};
   if (waitid(P_PID, static_cast<id_t>(task_.pid), &info, WEXITED | WNOHANG) == 0 &&
