@@ -1,6 +1,7 @@
 #include "api/container.h"
 
 #include "api/container_fields.h"
+#include "api/request_checks.h"
 #include "base/strings.h"
 
 namespace wharf::base {
@@ -87,7 +88,7 @@ void from_json(const base::Json& json, CreateRequest& request) {
     make_list(copy.get_object(), "Entrypoint");
   }
   base::from_json(copy, request);
-  if (request.host_config) request.host_config->console_size.resize(2);
+  finish_decoding(request);
 }
 
 base::Json to_json(const CreateResponse& response) { return base::to_json(response); }

@@ -11,7 +11,9 @@
 
 #include "base/time.h"
 #include "engine/events.h"
+#include "engine/host.h"
 #include "engine/settings.h"
+#include "os/file.h"
 
 namespace wharf::engine {
 
@@ -24,11 +26,21 @@ struct Engine {
 
   /// The settings as they are now; SIGHUP replaces them as a whole.
   std::shared_ptr<const Settings> settings() const;
-  void replace_settings(Settings settings);
+  /// Takes new settings into use, as a whole, and publishes the event "daemon reload".
+  void reload(Settings settings);
+
+  /// Brings back what a daemon before this one left running. Once, before the first request.
+  void restore();
+
+  const base::Time started_at;
+  const Host host;
+
+  /// One daemon per root: held until the end, released by the kernel whatever that end is.
+  const os::FileLock data_lock;
+  const os::FileLock exec_lock;
 
   /// The id of this engine, made once per data root (`docker info`: ID).
-  std::string id;
-  base::Time started_at;
+  const std::string id;
 
   Events events;
 

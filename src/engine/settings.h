@@ -16,6 +16,7 @@ namespace wharf::engine {
 
 struct TlsSettings {
   bool enabled = false;  ///< --tls, or implied by --tlsverify.
+  bool given = false;    ///< --tls or --tlsverify was said, even with "=false".
   bool verify = false;   ///< --tlsverify: clients must show a certificate of `ca`.
   std::string ca;
   std::string certificate;
@@ -111,6 +112,7 @@ struct Settings {
   std::vector<AddressPool> address_pools;
   std::map<std::string, std::map<std::string, std::string>> network_options;
   bool ip_forward = true;
+  bool ip_forward_no_drop = false;
   bool packet_filter = true;   ///< --iptables: whether rules are written at all.
   bool packet_filter6 = true;  ///< --ip6tables
 };

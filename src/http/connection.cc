@@ -70,12 +70,12 @@ class Connection::RequestBody final : public Body {
   std::size_t read(std::span<char> into) override {
     if (into.empty() || done()) return 0;
     answer_expectation();
-    return connection_.parser_->body_done() || left_ >= 0 ? read_known(into) : read_chunked(into);
+    return left_ >= 0 ? read_known(into) : read_chunked(into);
   }
 
   bool done() const {
     if (!connection_.head_.has_body) return true;
-    return left_ >= 0 ? left_ == 0 : connection_.parser_->body_done();
+    return left_ >= 0 ? left_ == 0 : chunks_.done();
   }
 
   bool untouched_expectation() const { return !expectation_answered_ && expects_continue(); }
@@ -107,13 +107,11 @@ class Connection::RequestBody final : public Body {
   }
 
   std::size_t read_chunked(std::span<char> into) {
-    while (!connection_.parser_->body_done()) {
-      if (connection_.input_.empty()) more_input();
-      const std::size_t got = connection_.parser_->put_body(connection_.input_, into);
-      if (got != 0) return got;
-      if (!connection_.parser_->body_done()) more_input();
+    while (true) {
+      const std::size_t got = chunks_.put(connection_.input_, into);
+      if (got != 0 || chunks_.done()) return got;
+      more_input();
     }
-    return 0;
   }
 
   void more_input() {
@@ -123,6 +121,7 @@ class Connection::RequestBody final : public Body {
 
   Connection& connection_;
   std::int64_t left_;  ///< -1 when chunked.
+  ChunkDecoder chunks_;
   bool expectation_answered_ = false;
 };
 
@@ -211,14 +210,14 @@ const RequestHead* Connection::next_request() {
     if (!(stream_->wait(POLLIN) && fill())) return nullptr;
   }
   const std::int64_t deadline = base::monotonic_ns() + kHeadTimeoutMs * std::int64_t{1'000'000};
-  parser_ = std::make_unique<RequestParser>();
-  while (!parser_->put_head(input_)) {
+  RequestParser parser;
+  while (!parser.put_head(input_)) {
     const std::int64_t left_ms = (deadline - base::monotonic_ns()) / 1'000'000;
     if (left_ms <= 0) throw BadRequest(408, "the request header took longer than 10 s");
     stream_->set_idle_timeout_ms(static_cast<int>(left_ms));
     if (!fill()) return nullptr;
   }
-  head_ = parser_->head();
+  head_ = parser.head();
   body_ = std::make_unique<RequestBody>(*this);
   stream_->set_idle_timeout_ms(kReplyTimeoutMs);
   chunks_.reset();
@@ -287,7 +286,6 @@ bool Connection::finish_request() {
   if (!body_->done()) linger();
   if (!body_->done() || cut_ || !head_.keep_alive) return false;
   body_.reset();
-  parser_.reset();
   return true;
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/chunks.h"
 #include "http/message.h"
 #include "http/request_parser.h"
 #include "http/stream.h"
@@ -77,7 +78,6 @@ class Connection {
   const Transport transport_;
   std::mutex mutex_;  ///< Between take(), gone() and the interrupts of another thread.
   std::string input_;      ///< Read and not yet used.
-  std::unique_ptr<RequestParser> parser_;
   RequestHead head_;
   std::unique_ptr<RequestBody> body_;
   std::unique_ptr<Chunks> chunks_;

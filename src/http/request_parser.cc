@@ -1,6 +1,6 @@
 #include "http/request_parser.h"
 
-#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <charconv>
 
@@ -56,7 +56,7 @@ struct RequestParser::Beast {
     return parser.put(boost::asio::const_buffer(input.data(), input.size()), failed);
   }
 
-  beast_http::request_parser<beast_http::buffer_body> parser;
+  beast_http::request_parser<beast_http::empty_body> parser;
 };
 
 RequestParser::RequestParser() : beast_(std::make_unique<Beast>()) {}
@@ -98,19 +98,5 @@ RequestHead RequestParser::head() const {
   }
   return head;
 }
-
-std::size_t RequestParser::put_body(std::string& input, std::span<char> into) {
-  auto& body = beast_->parser.get().body();
-  body.data = into.data();
-  body.size = into.size();
-  body.more = true;
-  ErrorCode failed;
-  const std::size_t used = beast_->put(input, failed);
-  input.erase(0, used);
-  if (failed && failed != beast_http::error::need_more && failed != beast_http::error::need_buffer) refuse(failed);
-  return into.size() - body.size;
-}
-
-bool RequestParser::body_done() const { return beast_->parser.is_done(); }
 
 }  // namespace wharf::http

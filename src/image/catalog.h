@@ -1,4 +1,4 @@
-// Which images exist and what they are called: the tables `images` and `image_names`.
+// Which images exist and what they are called: the tables `images` and `tags`.
 //
 // A Record lists the documents an image needs (its manifest or index, the manifests of the
 // platforms that are here, their configs), so that what nobody needs can be collected. Layers
@@ -33,7 +33,9 @@ struct Entry {
   std::string media_type;
   std::int64_t bytes = 0;
   std::string source;
-  base::Time last_tagged;
+  std::vector<base::Digest> documents;  ///< As in Record: a manifest not among them is not here.
+  base::Time added;        ///< When it first came here.
+  base::Time last_tagged;  ///< Or added, without names.
   std::vector<std::string> names;  ///< Full: "docker.io/library/busybox:latest".
 };
 

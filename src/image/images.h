@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -166,9 +167,20 @@ class Images {
   /// Filters: dangling (default true), until, label, label!.
   PruneReport prune(const base::Filters& filters);
 
-  /// Gives an image whose documents and layers are in the stores its names; durable on return.
-  /// `kept` are the documents and layers it needs. For load, pull, import, commit, build.
+  /// Gives an image whose documents and layers are in the stores its names, and holds them:
+  /// durable on return. Layers must be committed before. For load, pull, import, commit, build.
   void add(const Record& record, const std::vector<oci::Reference>& names);
+
+  /// The record of an image whose top document is `id`. Of its manifests those count as here
+  /// that the caller has `verified` now, every layer by its bytes, or that were verified when the
+  /// image was added before: documents alone prove nothing (threats A32).
+  Record examine(const base::Digest& id, const std::string& media_type,
+                 const std::set<base::Digest>& verified) const;
+
+  /// Tells who listens: "pull", "load", "tag" ... with the image's labels. `actor` is the id
+  /// that is shown, where it is not the image's.
+  void publish(std::string_view action, const base::Digest& id, const std::string& name,
+               std::string_view actor = {}) const;
 
   /// Removes documents and layers that no image needs any more; bytes given back.
   std::uint64_t collect();
@@ -180,8 +192,12 @@ class Images {
  private:
   Image open(const Entry& entry, const std::optional<oci::Platform>& platform) const;
   Entry find(std::string_view reference) const;
+  Summary summarize(const Entry& entry, const ListOptions& options) const;
+  void fill_shared_sizes(std::vector<Summary>& summaries) const;
+  ManifestSummary describe(const Entry& entry, const oci::Descriptor& manifest) const;
   std::vector<User> users_of(const base::Digest& id) const;
-  void publish(std::string_view action, const base::Digest& id, const std::string& name) const;
+  std::vector<Removed> untag(const base::Digest& id, const std::vector<std::string>& names);
+  std::vector<Removed> delete_image(const Entry& entry, bool force);
 
   Stores stores_;
   Catalog catalog_;

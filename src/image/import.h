@@ -22,9 +22,12 @@ struct ImportRequest {
 base::Digest import_tar(Images& images, const ByteSource& source, const ImportRequest& request,
                         std::stop_token stop);
 
-/// A manifest and config for `config` over one more verified layer chain: what import and commit
-/// end with. `layers` are held and named in one transaction. `diff_ids` of `config` must be set.
+/// Makes config and manifest for layers that are committed and whose bytes the caller has
+/// verified, and names the image: what import, commit and build end with. `layers` are described
+/// uncompressed, digest = diff id, in the order of `config.rootfs`. The caller keeps their pins
+/// until this returns.
 base::Digest add_image(Images& images, const oci::ImageConfig& config,
+                       const std::vector<oci::Descriptor>& layers,
                        const std::optional<oci::Reference>& name);
 
 }  // namespace wharf::image

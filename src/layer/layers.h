@@ -83,6 +83,7 @@ struct Claim {
 struct LayerOptions {
   archive::Limits limits;
   os::Path unpacker = "/proc/self/exe";  ///< Run as `unpacker unpack`; calls unpack_main().
+  unsigned writers = 2;                  ///< Threads of one unpacker that write files.
   int stall_seconds = 60;                ///< No byte moved for so long: the ingest fails.
 };
 
@@ -128,8 +129,8 @@ class Layers {
   /// digest is checked while sending, so the last bytes are held back until it is right.
   void write_tar(const base::Digest& diff_id, const std::function<void(std::string_view)>& sink);
 
-  /// Two directories; no fsync. Existing is no error.
-  void create_writable(std::string_view id);
+  /// Two directories; no fsync. Its root has the owner of the topmost layer's. Existing is no error.
+  void create_writable(std::string_view id, std::span<const base::Digest> diff_ids);
 
   /// Moves it to the trash. Missing is no error.
   void remove_writable(std::string_view id);

@@ -139,6 +139,9 @@ ImageConfig parse_image_config(std::string_view bytes) {
     if (!base::Digest::valid(diff_id)) fail(Kind::InvalidArgument, "image config: invalid diff id {:.100}", diff_id);
   }
   config.created_time();  // Throws where it is no time.
+  for (const History& step : config.history) {
+    if (!step.created.empty()) base::parse_rfc3339(step.created);
+  }
   check_run_config(config.config);
   return config;
 }

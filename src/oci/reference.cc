@@ -151,6 +151,13 @@ Reference Reference::parse(std::string_view text) {
   return reference;
 }
 
+Reference Reference::of_domain(std::string_view domain) {
+  if (!valid_domain(domain)) fail(Kind::InvalidArgument, "invalid registry host {:.100}", domain);
+  Reference reference;
+  reference.domain_ = domain;
+  return reference;
+}
+
 std::string Reference::text() const {
   std::string out = name();
   if (has_tag()) out += ":" + tag_;

@@ -24,6 +24,9 @@ class Reference {
   /// format", "... repository name (library/X) must be lowercase", ...
   static Reference parse(std::string_view text);
 
+  /// A registry without a repository: for `docker login`. Throws InvalidArgument.
+  static Reference of_domain(std::string_view domain);
+
   const std::string& domain() const { return domain_; }
   const std::string& path() const { return path_; }
   const std::string& tag() const { return tag_; }

@@ -30,8 +30,8 @@ inline constexpr std::size_t kJsonBodyLimit = 8 << 20;
 inline constexpr std::string_view kRawStream = "application/vnd.docker.raw-stream";
 inline constexpr std::string_view kMultiplexedStream = "application/vnd.docker.multiplexed-stream";
 
-/// Docker: whether the answer 200 to a client without "Upgrade" carries the usual headers.
-enum class PlainHijack { Bare, WithHeaders };
+/// Docker: whether the hijacked answer carries the usual headers too: exec's does, attach's not.
+enum class HijackHeaders { None, All };
 
 class Exchange {
  public:
@@ -97,13 +97,18 @@ class Exchange {
 
   /// Answers 101 UPGRADED, or 200 to a client that did not ask for an upgrade, and hands over
   /// the connection. From here on nothing can be answered; errors go into the stream.
-  virtual http::Hijacked hijack(std::string_view content_type, PlainHijack plain) = 0;
+  http::Hijacked hijack(std::string_view content_type, HijackHeaders with = HijackHeaders::None);
+
+  /// The connection with nothing answered: the caller writes the head itself.
+  virtual http::Hijacked take_connection() = 0;
 
   /// True when the client asked for "Upgrade: ..." and so will get 101.
   bool wants_upgrade() const;
 
  protected:
   Exchange(http::RequestHead head, api::Version version) : head_(std::move(head)), version_(version) {}
+  /// The usual headers of an answer: Server, Api-Version and so on, and what set_header() added.
+  virtual http::Headers usual_headers() const = 0;
   virtual void send(int status, std::string_view content_type, std::string_view text) = 0;
 
   http::RequestHead head_;

@@ -1,0 +1,71 @@
+#include "archive/attributes.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+
+namespace wharf::archive {
+namespace {
+
+std::array<timespec, 2> times_of(const Entry& entry) {
+  // ext4 and others cut times they cannot hold; the access time is the same, as Docker sets it.
+  const timespec time{.tv_sec = entry.mtime_seconds,
+                      .tv_nsec = static_cast<long>(entry.mtime_nanoseconds)};
+  return {time, time};
+}
+
+}  // namespace
+
+bool allowed_xattr(std::string_view name) {
+  return name.starts_with("user.") || name == "security.capability" ||
+         name == "system.posix_acl_access" || name == "system.posix_acl_default";
+}
+
+std::uint64_t set_attributes(const os::Fd& file, const Entry& entry, mode_t mode_now) {
+  const bool owned = entry.uid != 0 || entry.gid != 0;
+  if (owned) {
+    os::check(WHARF_CALL(fchown, file.get(), entry.uid, entry.gid), "chown {}", entry.name);
+  }
+  if (owned || mode_now != entry.mode) {
+    os::check(WHARF_CALL(fchmod, file.get(), entry.mode), "chmod {}", entry.name);
+  }
+  std::uint64_t skipped = 0;
+  for (const auto& [name, value] : entry.xattrs) {
+    if (!allowed_xattr(name)) {
+      ++skipped;
+      continue;
+    }
+    const int set =
+        WHARF_CALL(fsetxattr, file.get(), name.c_str(), value.data(), value.size(), 0);
+    // The file system may know none (tmpfs and user.*); Docker warns and goes on.
+    if (set < 0 && errno == ENOTSUP) ++skipped;
+    if (set < 0 && errno != ENOTSUP) throw os::last_error("set {} of {}", name, entry.name);
+  }
+  return skipped;
+}
+
+void set_time(const os::Fd& file, const Entry& entry) {
+  os::check(WHARF_CALL(futimens, file.get(), times_of(entry).data()), "set time of {}", entry.name);
+}
+
+void set_attributes_at(const os::Fd& directory, const std::string& name, const Entry& entry) {
+  if (entry.uid != 0 || entry.gid != 0) {
+    os::check(WHARF_CALL(fchownat, directory.get(), name.c_str(), entry.uid, entry.gid,
+                         AT_SYMLINK_NOFOLLOW),
+              "chown {}", entry.name);
+  }
+  // A symlink has no mode. What else comes here was made by us just now and is no link, and
+  // nobody else can reach it: fchmodat(2) follows nothing.
+  if (entry.type != Type::Symlink) {
+    os::check(WHARF_CALL(fchmodat, directory.get(), name.c_str(), entry.mode, 0), "chmod {}",
+              entry.name);
+  }
+  os::check(WHARF_CALL(utimensat, directory.get(), name.c_str(), times_of(entry).data(),
+                       AT_SYMLINK_NOFOLLOW),
+            "set time of {}", entry.name);
+}
+
+}  // namespace wharf::archive

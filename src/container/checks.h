@@ -1,0 +1,48 @@
+// What a create request may say, checked with Docker's texts and in Docker's order.
+//
+// check_config() and check_host() throw base::Error; what is accepted but not done is a
+// warning, never silence. adjust() first brings the request of an older API to today's form.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/container.h"
+#include "api/version.h"
+#include "container/settings.h"
+
+namespace wharf::container {
+
+using Warnings = std::vector<std::string>;
+
+/// Defaults and shapes that depend on the version of the API.
+void adjust(api::CreateRequest& request, const api::Version& version, const Settings& settings,
+            Warnings& warnings);
+
+void check_config(const api::ContainerConfig& config);
+
+/// Changes what Docker changes: what this kernel cannot do is dropped with a warning.
+void check_host(api::HostConfig& host, Warnings& warnings);
+
+/// The part of check_host() that update shares.
+void check_resources(api::Resources& resources, Warnings& warnings);
+
+void check_restart_policy(const api::RestartPolicy& policy);
+
+/// "no-new-privileges", "seccomp=..." of HostConfig.SecurityOpt.
+struct SecurityOptions {
+  bool no_new_privileges = false;
+  bool writable_cgroups = false;
+  std::string seccomp;   ///< "": the daemon's default.
+  std::string apparmor;
+};
+/// Throws Internal `invalid --security-opt 1: "x"`.
+SecurityOptions parse_security_options(const api::HostConfig& host, const Settings& settings);
+
+/// Throws InvalidArgument for an unknown driver or option; Docker's texts.
+void check_log_config(const api::LogConfig& config);
+
+/// "0-2,4" as single numbers. Throws InvalidArgument "invalid format: x".
+std::vector<int> parse_cpu_list(const std::string& text);
+
+}  // namespace wharf::container

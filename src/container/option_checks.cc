@@ -1,0 +1,113 @@
+// HostConfig.SecurityOpt and HostConfig.LogConfig.
+#include <set>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "container/checks.h"
+
+namespace wharf::container {
+
+namespace {
+
+using base::Kind;
+
+[[noreturn]] void bad_security(int which, const std::string& option) {
+  base::fail(Kind::Internal, "invalid --security-opt {}: {}", which, base::quoted(option));
+}
+
+/// Go's ParseBool.
+std::optional<bool> parse_bool(const std::string& text) {
+  static const std::set<std::string> kTrue = {"1", "t", "T", "true", "TRUE", "True"};
+  static const std::set<std::string> kFalse = {"0", "f", "F", "false", "FALSE", "False"};
+  if (kTrue.contains(text)) return true;
+  if (kFalse.contains(text)) return false;
+  return std::nullopt;
+}
+
+void apply_security(SecurityOptions& options, const std::string& option) {
+  if (option == "no-new-privileges") {
+    options.no_new_privileges = true;
+    return;
+  }
+  if (option == "disable") return;
+  // Docker: ':' between name and value is the older form.
+  std::size_t at = option.find('=');
+  if (at == std::string::npos) at = option.find(':');
+  if (at == std::string::npos) bad_security(1, option);
+  const std::string name = option.substr(0, at);
+  const std::string value = option.substr(at + 1);
+  if (name == "label") return;  // SELinux is not enabled: accepted without effect, as Docker does.
+  if (name == "apparmor") {
+    options.apparmor = value;
+  } else if (name == "seccomp") {
+    options.seccomp = value;
+  } else if (name == "no-new-privileges" || name == "writable-cgroups") {
+    const auto flag = parse_bool(value);
+    if (!flag) bad_security(2, option);
+    (name == "no-new-privileges" ? options.no_new_privileges : options.writable_cgroups) = *flag;
+  } else {
+    bad_security(2, option);
+  }
+}
+
+const std::set<std::string>& options_of(const std::string& driver) {
+  static const std::set<std::string> kJsonFile = {
+      "max-file", "max-size", "compress", "labels", "labels-regex", "env",
+      "env-regex", "tag", "mode", "max-buffer-size"};
+  static const std::set<std::string> kLocal = {"max-file", "max-size", "compress", "mode",
+                                               "max-buffer-size"};
+  return driver == "local" ? kLocal : kJsonFile;
+}
+
+void check_log_mode(const std::map<std::string, std::string>& options) {
+  const auto mode = options.find("mode");
+  const std::string value = mode == options.end() ? "" : mode->second;
+  if (!value.empty() && value != "blocking" && value != "non-blocking") {
+    base::fail(Kind::InvalidArgument, "logger: logging mode not supported: {}", value);
+  }
+  if (options.contains("max-buffer-size") && value != "non-blocking") {
+    base::fail(Kind::InvalidArgument,
+               "logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+  }
+}
+
+}  // namespace
+
+SecurityOptions parse_security_options(const api::HostConfig& host, const Settings& settings) {
+  SecurityOptions options;
+  options.no_new_privileges = settings.no_new_privileges;
+  for (const std::string& option : host.security_opt.value_or(std::vector<std::string>{})) {
+    apply_security(options, option);
+  }
+  return options;
+}
+
+void check_log_config(const api::LogConfig& config) {
+  static const std::set<std::string> kElsewhere = {"journald", "syslog",  "gelf",   "fluentd",
+                                                   "awslogs",  "splunk",  "gcplogs"};
+  const std::string& driver = config.type;
+  if (driver == "none") return;
+  const auto options = config.config.value_or(std::map<std::string, std::string>{});
+  check_log_mode(options);
+  if (kElsewhere.contains(driver)) {
+    if (driver == "syslog" && options.contains("syslog-address") &&
+        options.at("syslog-address").find("://") == std::string::npos) {
+      base::fail(Kind::InvalidArgument, "unsupported scheme: ''");
+    }
+    base::fail(Kind::NotImplemented, "logging driver {} is not supported by this engine",
+               base::quoted(driver));
+  }
+  if (driver != "json-file" && driver != "local") {
+    base::fail(Kind::InvalidArgument, "error looking up logging plugin {}: plugin {} not found",
+               driver, base::quoted(driver));
+  }
+  for (const auto& [name, value] : options) {
+    if (options_of(driver).contains(name)) continue;
+    if (driver == "local") {
+      base::fail(Kind::InvalidArgument, "unknown log opt '{}' for log driver local", name);
+    }
+    base::fail(Kind::InvalidArgument, "unknown log opt '{}' for json-file log driver", name);
+  }
+}
+
+}  // namespace wharf::container

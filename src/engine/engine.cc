@@ -1,0 +1,77 @@
+#include "engine/engine.h"
+
+#include "base/fields.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "os/file.h"
+
+namespace wharf::engine {
+namespace {
+
+constexpr mode_t kDataRootMode = 0710;   // Docker: only root and its group pass through (threats A22).
+constexpr mode_t kExecRootMode = 0700;
+
+/// The id that `docker info` shows: made once, kept in the data root as dockerd does.
+std::string engine_id(const std::string& data_root) {
+  const std::string path = data_root + "/engine-id";
+  const std::optional<std::string> kept = os::read_file_if_exists(path);
+  if (kept && !kept->empty()) return *kept;
+  const std::string raw = base::random_id();
+  // The shape of a UUID, version 4.
+  const std::string id = fmt::format("{}-{}-4{}-a{}-{}", raw.substr(0, 8), raw.substr(8, 4), raw.substr(13, 3),
+                                     raw.substr(17, 3), raw.substr(20, 12));
+  os::replace_file(path, id, 0600, os::Durability::Synced);
+  return id;
+}
+
+os::FileLock lock_root(const std::string& root, mode_t mode) {
+  os::make_directories(root, mode);
+  return os::FileLock::acquire(root + "/wharfd.lock");
+}
+
+/// Docker: the event tells every value that a reload can change.
+std::map<std::string, std::string> reload_attributes(const Host& host, const Settings& settings) {
+  const auto boolean = [](bool value) { return std::string(value ? "true" : "false"); };
+  return {{"name", host.name},
+          {"debug", boolean(settings.debug)},
+          {"live-restore", boolean(settings.live_restore)},
+          {"max-concurrent-downloads", std::to_string(settings.registry.downloads_at_once)},
+          {"max-concurrent-uploads", std::to_string(settings.registry.uploads_at_once)},
+          {"max-download-attempts", std::to_string(settings.registry.download_attempts)},
+          {"shutdown-timeout", std::to_string(settings.shutdown_timeout_s)},
+          {"default-stop-timeout", std::to_string(settings.containers.stop_timeout_s)},
+          {"labels", base::to_text(base::to_json(settings.labels))},
+          {"insecure-registries", base::to_text(base::to_json(settings.registry.insecure))},
+          {"registry-mirrors", base::to_text(base::to_json(settings.registry.mirrors))},
+          {"default-shm-size", std::to_string(settings.containers.shm_bytes)}};
+}
+
+}  // namespace
+
+Engine::Engine(Settings settings)
+    : started_at(base::now()),
+      host(read_host()),
+      data_lock(lock_root(settings.data_root, kDataRootMode)),
+      exec_lock(lock_root(settings.exec_root, kExecRootMode)),
+      id(engine_id(settings.data_root)),
+      settings_(std::make_shared<const Settings>(std::move(settings))) {}
+
+Engine::~Engine() = default;
+
+std::shared_ptr<const Settings> Engine::settings() const {
+  const std::lock_guard lock(settings_mutex_);
+  return settings_;
+}
+
+void Engine::reload(Settings settings) {
+  auto replaced = std::make_shared<const Settings>(std::move(settings));
+  {
+    const std::lock_guard lock(settings_mutex_);
+    settings_ = replaced;
+  }
+  events.publish({"daemon", "reload", id, reload_attributes(host, *replaced), {}});
+}
+
+void Engine::restore() {}
+
+}  // namespace wharf::engine

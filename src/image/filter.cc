@@ -1,0 +1,67 @@
+#include "image/filter.h"
+
+#include <fnmatch.h>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "oci/reference.h"
+
+namespace wharf::image {
+namespace {
+
+using base::fail;
+using base::Kind;
+
+/// Docker: a duration counts back from now; else RFC 3339 or Unix seconds.
+base::Time parse_until(const std::string& text, base::Time now) {
+  try {
+    return {now.unix_ns - base::parse_duration_ns(text)};
+  } catch (const base::Error&) {
+    // Not a duration.
+  }
+  try {
+    return base::parse_time_parameter(text);
+  } catch (const base::Error&) {
+    fail(Kind::InvalidArgument,
+         "invalid value for 'until' filter: failed to parse value as time or duration: invalid seconds {}: invalid "
+         "syntax",
+         base::quoted(text));
+  }
+}
+
+/// Docker's FamiliarMatch: path.Match against "busybox:latest" or "busybox".
+bool fits(const std::string& pattern, const oci::Reference& reference) {
+  return ::fnmatch(pattern.c_str(), reference.familiar().c_str(), FNM_PATHNAME) == 0 ||
+         ::fnmatch(pattern.c_str(), reference.familiar_name().c_str(), FNM_PATHNAME) == 0;
+}
+
+}  // namespace
+
+Filter::Filter(const base::Filters& filters, base::Time now) : filters_(filters) {
+  const std::vector<std::string> until = filters.get("until");
+  if (until.size() > 1) fail(Kind::InvalidArgument, "more than one until filter specified");
+  if (!until.empty()) until_ = parse_until(until.front(), now);
+}
+
+bool Filter::labels(const oci::Labels& labels) const {
+  if (!filters_.labels("label", labels)) return false;
+  return !filters_.contains("label!") || !filters_.labels("label!", labels);
+}
+
+bool Filter::age(base::Time created) const { return until_.is_zero() || created < until_; }
+
+std::vector<std::string> Filter::names(const std::vector<std::string>& names) const {
+  if (!filters_.contains("reference")) return names;
+  std::vector<std::string> out;
+  for (const std::string& name : names) {
+    const oci::Reference reference = oci::Reference::parse(name);
+    for (const std::string& pattern : filters_.get("reference")) {
+      if (!fits(pattern, reference)) continue;
+      out.push_back(name);
+      break;
+    }
+  }
+  return out;
+}
+
+}  // namespace wharf::image

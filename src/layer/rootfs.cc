@@ -1,0 +1,71 @@
+// Layers::mount: directories to one overlay, attached nowhere.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <unordered_set>
+
+#include "layer/layers_state.h"
+
+namespace wharf::layer {
+namespace {
+
+/// The diff directories, topmost first. A layer that comes twice counts where it comes last:
+/// what it hides and shows above is all that is seen, and the kernel refuses the same one twice.
+std::vector<os::Fd> open_layers(const LayersState& state, std::span<const base::Digest> diff_ids) {
+  std::vector<os::Fd> lower;
+  lower.reserve(diff_ids.size() + 1);
+  std::unordered_set<std::string_view> seen;
+  for (std::size_t i = diff_ids.size(); i-- > 0;) {
+    const base::Digest& diff_id = diff_ids[i];
+    if (!seen.insert(diff_id.text()).second) continue;
+    const os::Path path = state.directory(diff_id) / "diff";
+    const int fd = WHARF_CALL(open, path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+      const base::Error why = os::last_error("layer {} is missing or broken: {}", diff_id.text(),
+                                             path.native());
+      throw base::Error(base::Kind::NotFound, why.what(), why.error_number());
+    }
+    lower.emplace_back(fd);
+  }
+  return lower;
+}
+
+/// After a mount marked volatile the kernel refuses the work directory, as what is in upper may
+/// not have reached the disk. Only a power loss could have lost it, and a container of that kind
+/// does not outlive one.
+void clear_volatile_mark(const os::Path& work) {
+  if (::access((work / "work" / "incompat").c_str(), F_OK) != 0) return;
+  os::remove_tree(work);
+  os::make_directories(work, 0755);
+}
+
+}  // namespace
+
+os::DetachedMount Layers::mount(std::string_view id, std::span<const base::Digest> diff_ids,
+                                MountOptions options) {
+  std::vector<os::Fd> lower = open_layers(*state_, diff_ids);
+  if (lower.empty()) lower.push_back(os::open_directory(state_->layers / ".empty"));
+  const os::Path upper_path = upper_directory(id);
+  const os::Path work_path = upper_path.parent_path() / "work";
+  // A power loss may have taken what create_writable() made: the container is still there.
+  if (::access(work_path.c_str(), F_OK) != 0) create_writable(id, diff_ids);
+  clear_volatile_mark(work_path);
+  const os::Fd upper = os::open_directory(upper_path);
+  const os::Fd work = os::open_directory(work_path);
+  os::DetachedMount mount = os::DetachedMount::overlay(
+      {.lower = lower, .upper = &upper, .work = &work, .discardable = options.discardable});
+  if (options.read_only) mount.set_flags({.read_only = true}, os::Depth::TopOnly);
+  return mount;
+}
+
+os::DetachedMount Layers::mount_image(std::span<const base::Digest> diff_ids) {
+  std::vector<os::Fd> lower = open_layers(*state_, diff_ids);
+  if (lower.empty()) lower.push_back(os::open_directory(state_->layers / ".empty"));
+  // One directory alone is no overlay to the kernel; its whiteouts must not be seen either.
+  if (lower.size() == 1) lower.push_back(os::open_directory(state_->layers / ".below"));
+  os::DetachedMount mount = os::DetachedMount::overlay({.lower = lower});
+  mount.set_flags({.read_only = true}, os::Depth::TopOnly);
+  return mount;
+}
+
+}  // namespace wharf::layer

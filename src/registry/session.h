@@ -1,0 +1,100 @@
+// One session with one repository: requests with authentication, redirects and retries.
+//
+//   get() ─► origin (mirror, https, http) ─► 401? ─► token or password ─► redirects ─► answer
+//     └───── 429, 5xx, broken connection: again, after a wait that grows ──────────┘
+//
+// Thread-safe: the mutex guards what was learnt (scheme, tokens), never a request.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "http/client.h"
+#include "registry/challenge.h"
+#include "registry/origin.h"
+#include "registry/registry.h"
+
+namespace wharf::registry {
+
+struct Call {
+  std::string method = "GET";
+  std::string path;  ///< Below the origin: "/v2/library/x/manifests/latest".
+  http::client::Headers headers;
+  std::string body;
+};
+
+/// An answer and where it came from: the registry, or whom it redirected to.
+struct Answer {
+  http::client::Response response;
+  bool redirected = false;
+};
+
+class Session {
+ public:
+  Session(const Settings& settings, oci::Reference name, Credentials credentials, std::stop_token stop);
+
+  /// The answer, whatever its status but 401 and what is worth a retry; the head is read. Throws
+  /// Unauthorized, NotFound never.
+  Answer send(const Call& call);
+
+  /// As send(), once: no retries. For callers with their own (blobs).
+  Answer send_once(const Call& call);
+
+  /// Waits before attempt `failures` + 1. Throws Cancelled.
+  void wait_before_retry(int failures, std::chrono::milliseconds at_least);
+
+  /// An error that names request, status and an excerpt of the body.
+  [[noreturn]] void fail_status(const Call& call, Answer& answer);
+
+  const Settings& settings() const { return settings_; }
+  const oci::Reference& name() const { return name_; }
+  const std::stop_token& stop() const { return stop_; }
+
+  /// "/v2/library/busybox" + rest.
+  std::string path(std::string_view rest) const;
+
+  /// Leaves a mirror that does not have what was asked; false at the registry itself.
+  bool leave_mirror();
+
+  /// Proves the credentials: `docker login`. An identity token, or "".
+  std::string login();
+
+ private:
+  struct Target {
+    Origin origin;
+    std::shared_ptr<http::Client> client;
+  };
+
+  std::shared_ptr<const Target> target();
+  std::shared_ptr<const Target> find_target();
+  void probe(const Target& target);
+  Answer exchange(const Target& target, const Call& call);
+  Answer follow(const Target& target, const Call& call, Answer answer);
+  std::shared_ptr<http::Client> client_for(const Target& target, const http::Url& url);
+  std::string safe_address(const Target& target, const std::string& host) const;
+  std::string authorization(const Target& target, const std::vector<Challenge>& challenges);
+  std::string fetch_token(const Target& target, const Challenge& challenge);
+  std::string read_token(http::client::Response& response);
+  bool may_send_password(const Target& target) const;
+
+  Settings settings_;
+  oci::Reference name_;
+  Credentials credentials_;
+  std::stop_token stop_;
+
+  std::vector<Origin> origins_;
+
+  std::mutex mutex_;
+  std::size_t first_origin_ = 0;
+  std::shared_ptr<const Target> target_;
+  std::string authorization_;
+  std::string identity_token_;
+  std::map<std::string, std::shared_ptr<http::Client>> clients_;
+};
+
+
+}  // namespace wharf::registry

@@ -1,0 +1,83 @@
+// Docker's endpoints that this engine does not have yet. Each is 501 and says its name, so that
+// nobody takes it for a typing error (404) or for success. A row goes when its endpoint comes.
+#include "engine/engine.h"
+#include "server/exchange.h"
+#include "server/route.h"
+
+namespace wharf::server {
+namespace {
+
+using base::fail;
+using base::Kind;
+using engine::Engine;
+
+void unbuilt(Engine&, Exchange& exchange) {
+  const std::string_view target = exchange.head().target;
+  fail(Kind::NotImplemented, "{} {} is not built in this engine yet", exchange.head().method,
+       target.substr(0, target.find('?')));
+}
+
+/// Docker: experimental routes say so first.
+void experimental(Engine& engine, Exchange& exchange) {
+  if (!engine.settings()->experimental) {
+    fail(Kind::NotImplemented,
+         "This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to "
+         "enable it.");
+  }
+  unbuilt(engine, exchange);
+}
+
+void session(Engine& engine, Exchange& exchange) {
+  if (!exchange.wants_upgrade()) fail(Kind::InvalidArgument, "no upgrade proto in request");
+  unbuilt(engine, exchange);
+}
+
+void grpc(Engine& engine, Exchange& exchange) {
+  if (!exchange.wants_upgrade()) fail(Kind::Internal, "no upgrade proto in request");
+  unbuilt(engine, exchange);
+}
+
+constexpr Route kRoutes[] = {
+    {"GET", "/containers/{name:.*}/checkpoints", experimental},
+    {"POST", "/containers/{name:.*}/checkpoints", experimental},
+    {"DELETE", "/containers/{name}/checkpoints/{checkpoint}", experimental},
+    {"HEAD", "/containers/{name:.*}/archive", unbuilt},
+    {"GET", "/containers/{name:.*}/archive", unbuilt},
+    {"PUT", "/containers/{name:.*}/archive", unbuilt},
+    {"GET", "/containers/{name:.*}/changes", unbuilt},
+    {"GET", "/containers/{name:.*}/export", unbuilt},
+    {"GET", "/containers/{name:.*}/stats", unbuilt},
+    {"GET", "/containers/{name:.*}/attach/ws", unbuilt},
+    {"POST", "/containers/{name:.*}/pause", unbuilt},
+    {"POST", "/containers/{name:.*}/unpause", unbuilt},
+    {"POST", "/containers/{name:.*}/update", unbuilt},
+    {"POST", "/containers/prune", unbuilt, {1, 25}},
+    {"POST", "/commit", unbuilt},
+
+    {"POST", "/build", unbuilt},
+    {"POST", "/build/prune", unbuilt, {1, 31}},
+    {"POST", "/build/cancel", unbuilt},
+    {"POST", "/session", session},
+    {"POST", "/grpc", grpc},
+
+    {"GET", "/images/search", unbuilt},
+    {"GET", "/images/get", unbuilt},
+    {"GET", "/images/{name:.*}/get", unbuilt},
+    {"GET", "/images/{name:.*}/history", unbuilt},
+    {"GET", "/images/{name:.*}/attestations", unbuilt, {1, 55}},
+    {"POST", "/images/{name:.*}/push", unbuilt},
+    {"POST", "/images/prune", unbuilt, {1, 25}},
+    {"GET", "/distribution/{name:.*}/json", unbuilt, {1, 30}},
+    {"POST", "/auth", unbuilt},
+
+    {"GET", "/system/df", unbuilt, {1, 25}},
+    {"GET", "/debug/vars", unbuilt},
+    {"GET", "/debug/pprof/", unbuilt},
+    {"GET", "/debug/pprof/{name}", unbuilt},
+};
+
+}  // namespace
+
+std::span<const Route> unbuilt_routes() { return kRoutes; }
+
+}  // namespace wharf::server
