@@ -5,17 +5,24 @@
 namespace wharf::api {
 namespace {
 
-const base::Event kDie{"container", "die", "abc123", {{"image", "busybox:1"}, {"name", "x"}, {"exitCode", "2"}}, {1'500'000'000}};
+const base::Event kDie{"container",
+                       "die",
+                       "abc123",
+                       {{"image", "busybox:1"}, {"name", "x"}, {"exitCode", "2"}},
+                       {1'500'000'000}};
 
 TEST(Event, HasTheOldestFieldsForOldClientsOnly) {
-  EXPECT_EQ(base::to_text(event_json(kDie, {1, 51})),
-            R"({"status":"die","id":"abc123","from":"busybox:1","Type":"container","Action":"die","Actor":{"ID":"abc123",)"
-            R"("Attributes":{"exitCode":"2","image":"busybox:1","name":"x"}},"scope":"local","time":1,"timeNano":1500000000})");
+  EXPECT_EQ(
+      base::to_text(event_json(kDie, {1, 51})),
+      R"({"status":"die","id":"abc123","from":"busybox:1","Type":"container","Action":"die","Actor":{"ID":"abc123",)"
+      R"("Attributes":{"exitCode":"2","image":"busybox:1","name":"x"}},"scope":"local","time":1,"timeNano":1500000000})");
   EXPECT_FALSE(event_json(kDie, {1, 52}).get_object().contains("status"));
 }
 
 TEST(Event, PassesFiltersByObjectActionImageAndLabel) {
-  const auto passes = [](const char* filters) { return event_passes(kDie, base::Filters::parse(filters)); };
+  const auto passes = [](const char* filters) {
+    return event_passes(kDie, base::Filters::parse(filters));
+  };
   EXPECT_TRUE(passes(R"({"container":["abc"],"type":["container"],"event":["die"]})"));
   EXPECT_TRUE(passes(R"({"container":["x"]})"));
   EXPECT_TRUE(passes(R"({"image":["busybox"]})"));

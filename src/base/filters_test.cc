@@ -17,7 +17,8 @@ TEST(Filters, ReadBothForms) {
 }
 
 TEST(Filters, RefuseWhatIsNoFilterWithDockersWords) {
-  for (const char* text : {"{bad", "[]", "\"x\"", "{\"label\":5}", "{\"label\":[5]}", "{\"label\":{\"a\":1}}"}) {
+  for (const char* text :
+       {"{bad", "[]", "\"x\"", "{\"label\":5}", "{\"label\":[5]}", "{\"label\":{\"a\":1}}"}) {
     try {
       Filters::parse(text);
       FAIL() << text;

@@ -8,7 +8,8 @@
 namespace wharf::engine {
 namespace {
 
-constexpr mode_t kDataRootMode = 0710;   // Docker: only root and its group pass through (threats A22).
+constexpr mode_t kDataRootMode =
+    0710;  // Docker: only root and its group pass through (threats A22).
 constexpr mode_t kExecRootMode = 0700;
 
 /// The id that `docker info` shows: made once, kept in the data root as dockerd does.
@@ -18,8 +19,8 @@ std::string engine_id(const std::string& data_root) {
   if (kept && !kept->empty()) return *kept;
   const std::string raw = base::random_id();
   // The shape of a UUID, version 4.
-  const std::string id = fmt::format("{}-{}-4{}-a{}-{}", raw.substr(0, 8), raw.substr(8, 4), raw.substr(13, 3),
-                                     raw.substr(17, 3), raw.substr(20, 12));
+  const std::string id = fmt::format("{}-{}-4{}-a{}-{}", raw.substr(0, 8), raw.substr(8, 4),
+                                     raw.substr(13, 3), raw.substr(17, 3), raw.substr(20, 12));
   os::replace_file(path, id, 0600, os::Durability::Synced);
   return id;
 }

@@ -7,7 +7,9 @@
 namespace wharf::engine {
 namespace {
 
-base::Event numbered(int number) { return {"container", std::to_string(number), "id", {}, {number * std::int64_t{1'000'000'000}}}; }
+base::Event numbered(int number) {
+  return {"container", std::to_string(number), "id", {}, {number * std::int64_t{1'000'000'000}}};
+}
 
 TEST(Events, ReachEveryListener) {
   Events events;
@@ -25,7 +27,8 @@ TEST(Events, KeepTheLast256ForThoseWhoAskForThePast) {
   const auto all = events.subscribe(base::Time{0}, {})->take_past();
   ASSERT_EQ(all.size(), 256u);
   EXPECT_EQ(all.front()->action, "45");
-  const auto some = events.subscribe(base::Time{299'000'000'000}, base::Time{299'000'000'000})->take_past();
+  const auto some =
+      events.subscribe(base::Time{299'000'000'000}, base::Time{299'000'000'000})->take_past();
   ASSERT_EQ(some.size(), 1u);
   EXPECT_EQ(some.front()->action, "299");
 }

@@ -34,8 +34,9 @@ TEST(Options, CountTheFlagsOfDockerd) {
 }
 
 TEST(Flags, AreReadAsPflagReadsThem) {
-  const Given given = flags({"-H", "unix:///a", "-Htcp://b", "-D", "--tls=false", "--label=a=b", "--mtu", "1400",
-                             "--log-opt", "max-size=1m", "--default-ulimit", "nofile=10:20"});
+  const Given given =
+      flags({"-H", "unix:///a", "-Htcp://b", "-D", "--tls=false", "--label=a=b", "--mtu", "1400",
+             "--log-opt", "max-size=1m", "--default-ulimit", "nofile=10:20"});
   EXPECT_EQ(base::to_text(given.at("hosts")), R"(["unix:///a","tcp://b"])");
   EXPECT_EQ(given.at("debug"), true);
   EXPECT_EQ(given.at("tls"), false);
@@ -50,10 +51,12 @@ TEST(Flags, ThatAreWrongGetPflagsWords) {
   EXPECT_EQ(complaint([] { flags({"-z"}); }), "unknown shorthand flag: 'z' in -z");
   EXPECT_EQ(complaint([] { flags({"--mtu"}); }), "flag needs an argument: --mtu");
   EXPECT_EQ(complaint([] { flags({"-H"}); }), "flag needs an argument: 'H' in -H");
-  EXPECT_EQ(complaint([] { flags({"--mtu", "abc"}); }),
-            R"(invalid argument "abc" for "--mtu" flag: strconv.ParseInt: parsing "abc": invalid syntax)");
-  EXPECT_EQ(complaint([] { flags({"--debug=maybe"}); }),
-            R"(invalid argument "maybe" for "-D, --debug" flag: strconv.ParseBool: parsing "maybe": invalid syntax)");
+  EXPECT_EQ(
+      complaint([] { flags({"--mtu", "abc"}); }),
+      R"(invalid argument "abc" for "--mtu" flag: strconv.ParseInt: parsing "abc": invalid syntax)");
+  EXPECT_EQ(
+      complaint([] { flags({"--debug=maybe"}); }),
+      R"(invalid argument "maybe" for "-D, --debug" flag: strconv.ParseBool: parsing "maybe": invalid syntax)");
   EXPECT_NE(complaint([] { flags({"run"}); }), "");
 }
 
@@ -71,23 +74,28 @@ TEST(ConfigFile, NamesDirectivesThatNobodyKnows) {
 }
 
 TEST(ConfigFile, HasItsProxiesInAnObject) {
-  const Settings settings = settings_of(parse_file(R"({"proxies":{"http-proxy":"http://p","no-proxy":"x"}})"));
+  const Settings settings =
+      settings_of(parse_file(R"({"proxies":{"http-proxy":"http://p","no-proxy":"x"}})"));
   EXPECT_EQ(settings.proxies.http, "http://p");
   EXPECT_EQ(settings.proxies.none, "x");
 }
 
 TEST(Configuration, RefusesAnOptionGivenTwice) {
-  EXPECT_EQ(complaint([] { merge(flags({"--label", "a=b"}), parse_file(R"({"labels":["c=d"]})")); }),
-            "the following directives are specified both as a flag and in the configuration file: "
-            "labels: (from flag: [a=b], from file: [c=d])");
+  EXPECT_EQ(
+      complaint([] { merge(flags({"--label", "a=b"}), parse_file(R"({"labels":["c=d"]})")); }),
+      "the following directives are specified both as a flag and in the configuration file: "
+      "labels: (from flag: [a=b], from file: [c=d])");
   EXPECT_NO_THROW(merge(flags({"-D"}), parse_file(R"({"labels":["c=d"]})")));
 }
 
 TEST(Configuration, RefusesWhatIsNotBuiltUnlessItAsksForTheDefault) {
   EXPECT_NE(complaint([] { settings_of(flags({"--userns-remap", "default"})); }), "");
-  EXPECT_EQ(complaint([] { settings_of(flags({"--default-runtime", "runc", "--ipv6=false"})); }), "");
-  EXPECT_NE(complaint([] { settings_of(flags({"--exec-opt", "native.cgroupdriver=systemd"})); }), "");
-  EXPECT_EQ(complaint([] { settings_of(flags({"--exec-opt", "native.cgroupdriver=cgroupfs"})); }), "");
+  EXPECT_EQ(complaint([] { settings_of(flags({"--default-runtime", "runc", "--ipv6=false"})); }),
+            "");
+  EXPECT_NE(complaint([] { settings_of(flags({"--exec-opt", "native.cgroupdriver=systemd"})); }),
+            "");
+  EXPECT_EQ(complaint([] { settings_of(flags({"--exec-opt", "native.cgroupdriver=cgroupfs"})); }),
+            "");
 }
 
 TEST(Configuration, WarnsOfWhatChangesNothing) {
@@ -103,9 +111,13 @@ TEST(Configuration, ChecksValues) {
   EXPECT_NE(complaint([] { settings_of(flags({"--registry-mirror", "ftp://x"})); }), "");
   EXPECT_NE(complaint([] { settings_of(flags({"--bridge", "b", "--bip", "10.0.0.1/24"})); }), "");
   EXPECT_NE(complaint([] { settings_of(parse_file(R"({"min-api-version":"1.12"})")); }), "");
-  EXPECT_EQ(settings_of(parse_file(R"({"min-api-version":"1.24"})")).minimum_api, (api::Version{1, 24}));
+  EXPECT_EQ(settings_of(parse_file(R"({"min-api-version":"1.24"})")).minimum_api,
+            (api::Version{1, 24}));
   EXPECT_EQ(settings_of(flags({"--default-shm-size", "1g"})).containers.shm_bytes, 1 << 30);
-  EXPECT_EQ(settings_of(flags({"--default-address-pool", "base=10.9.0.0/16,size=24"})).address_pools.at(0).size, 24);
+  EXPECT_EQ(settings_of(flags({"--default-address-pool", "base=10.9.0.0/16,size=24"}))
+                .address_pools.at(0)
+                .size,
+            24);
 }
 
 }  // namespace

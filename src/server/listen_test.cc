@@ -22,21 +22,27 @@ engine::Settings settings() {
 class UnixSocketTest : public testing::Test {
  protected:
   std::string path() const { return (directory_.path() / "d.sock").string(); }
-  std::vector<http::Listener> open() const { return open_listeners("unix://" + path(), settings()); }
+  std::vector<http::Listener> open() const {
+    return open_listeners("unix://" + path(), settings());
+  }
   os::TempDirectory directory_;
 };
 
 TEST_F(UnixSocketTest, IsThereWithItsFinalModeAndNothingBesideIt) {
   const auto listeners = open();
-  struct stat found {};
+  struct stat found{};
   ASSERT_EQ(::stat(path().c_str(), &found), 0);
   EXPECT_TRUE(S_ISSOCK(found.st_mode));
   EXPECT_EQ(found.st_mode & 07777, 0660u);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), std::filesystem::directory_iterator()), 1);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()),
+                          std::filesystem::directory_iterator()),
+            1);
 }
 
 TEST_F(UnixSocketTest, ReplacesADeadOne) {
-  { const auto dead = open(); }
+  {
+    const auto dead = open();
+  }
   EXPECT_NO_THROW(open());
 }
 
@@ -60,7 +66,7 @@ TEST_F(UnixSocketTest, IsForRootAloneWhenTheGroupIsMissing) {
   engine::Settings missing;
   missing.group = "no-such-group-here";
   const auto listeners = open_listeners("unix://" + path(), missing);
-  struct stat found {};
+  struct stat found{};
   ASSERT_EQ(::stat(path().c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 07777, 0600u);
   missing.group_given = true;
@@ -75,7 +81,9 @@ TEST(TcpSocket, WithoutClientCertificatesMustBeAskedForBeyondLoopback) {
   EXPECT_NO_THROW(open_listeners("tcp://0.0.0.0:0", asked));
 }
 
-TEST(Listen, RefusesUnknownProtocols) { EXPECT_THROW(open_listeners("npipe:////./pipe/x", settings()), base::Error); }
+TEST(Listen, RefusesUnknownProtocols) {
+  EXPECT_THROW(open_listeners("npipe:////./pipe/x", settings()), base::Error);
+}
 
 http::RequestHead with(const char* name, const char* value) {
   http::RequestHead head;
@@ -85,8 +93,10 @@ http::RequestHead with(const char* name, const char* value) {
 
 TEST(Access, RefusesWebPagesOverTcp) {
   const std::vector<std::string> names = {"localhost", "engine.example"};
-  EXPECT_THROW(check_origin(with("Origin", "http://evil"), http::Transport::Tcp, names), base::Error);
-  EXPECT_THROW(check_origin(with("Host", "evil.example"), http::Transport::Tcp, names), base::Error);
+  EXPECT_THROW(check_origin(with("Origin", "http://evil"), http::Transport::Tcp, names),
+               base::Error);
+  EXPECT_THROW(check_origin(with("Host", "evil.example"), http::Transport::Tcp, names),
+               base::Error);
   EXPECT_NO_THROW(check_origin(with("Host", "127.0.0.1:2375"), http::Transport::Tcp, names));
   EXPECT_NO_THROW(check_origin(with("Host", "[::1]:2375"), http::Transport::Tcp, names));
   EXPECT_NO_THROW(check_origin(with("Host", "ENGINE.example:1"), http::Transport::Tls, names));

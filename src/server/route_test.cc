@@ -35,8 +35,10 @@ TEST(Route, TablesHaveNoRowTwiceAndAWorkingPatternEach) {
   std::set<std::pair<std::string, std::string>> seen;
   for (const std::span<const Route> table : all_routes()) {
     for (const Route& route : table) {
-      EXPECT_TRUE(seen.emplace(route.method, route.path).second) << route.method << " " << route.path;
-      EXPECT_EQ(std::ranges::count(route.path, '{'), std::ranges::count(route.path, '}')) << route.path;
+      EXPECT_TRUE(seen.emplace(route.method, route.path).second)
+          << route.method << " " << route.path;
+      EXPECT_EQ(std::ranges::count(route.path, '{'), std::ranges::count(route.path, '}'))
+          << route.path;
       EXPECT_NE(route.action, nullptr);
     }
   }
