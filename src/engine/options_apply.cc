@@ -299,10 +299,10 @@ void refuse_unless_standard(const Option& option, const Json& value) {
 }
 
 void check_together(const Settings& settings) {
-  if (!settings.bridge.name.empty() && !settings.bridge.address.empty()) {
-    fail(Kind::InvalidArgument,
-         "invalid configuration: bridge and bip options are mutually exclusive: "
-         "use one of them");
+  constexpr std::size_t kInterfaceName = 15;  // IFNAMSIZ - 1
+  if (settings.bridge.name.size() > kInterfaceName) {
+    fail(Kind::InvalidArgument, "invalid bridge name {}: longer than {} bytes",
+         settings.bridge.name, kInterfaceName);
   }
   if (!settings.bridge.inter_container && !settings.packet_filter) {
     fail(Kind::InvalidArgument,
