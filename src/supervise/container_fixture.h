@@ -14,6 +14,7 @@
 #include <deque>
 
 #include "base/ids.h"
+#include "base/json.h"
 #include "os/file.h"
 #include "os/mount.h"
 #include "os/poll.h"
