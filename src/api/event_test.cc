@@ -12,10 +12,11 @@ const base::Event kDie{"container",
                        {1'500'000'000}};
 
 TEST(Event, HasTheOldestFieldsForOldClientsOnly) {
-  EXPECT_EQ(
-      base::to_text(event_json(kDie, {1, 51})),
-      R"({"status":"die","id":"abc123","from":"busybox:1","Type":"container","Action":"die","Actor":{"ID":"abc123",)"
-      R"("Attributes":{"exitCode":"2","image":"busybox:1","name":"x"}},"scope":"local","time":1,"timeNano":1500000000})");
+  EXPECT_EQ(base::to_text(event_json(kDie, {1, 51})),
+            R"({"status":"die","id":"abc123","from":"busybox:1",)"
+            R"("Type":"container","Action":"die","Actor":{"ID":"abc123",)"
+            R"("Attributes":{"exitCode":"2","image":"busybox:1","name":"x"}},)"
+            R"("scope":"local","time":1,"timeNano":1500000000})");
   EXPECT_FALSE(event_json(kDie, {1, 52}).get_object().contains("status"));
 }
 

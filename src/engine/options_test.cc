@@ -51,12 +51,12 @@ TEST(Flags, ThatAreWrongGetPflagsWords) {
   EXPECT_EQ(complaint([] { flags({"-z"}); }), "unknown shorthand flag: 'z' in -z");
   EXPECT_EQ(complaint([] { flags({"--mtu"}); }), "flag needs an argument: --mtu");
   EXPECT_EQ(complaint([] { flags({"-H"}); }), "flag needs an argument: 'H' in -H");
-  EXPECT_EQ(
-      complaint([] { flags({"--mtu", "abc"}); }),
-      R"(invalid argument "abc" for "--mtu" flag: strconv.ParseInt: parsing "abc": invalid syntax)");
-  EXPECT_EQ(
-      complaint([] { flags({"--debug=maybe"}); }),
-      R"(invalid argument "maybe" for "-D, --debug" flag: strconv.ParseBool: parsing "maybe": invalid syntax)");
+  EXPECT_EQ(complaint([] { flags({"--mtu", "abc"}); }),
+            R"(invalid argument "abc" for "--mtu" flag: )"
+            R"(strconv.ParseInt: parsing "abc": invalid syntax)");
+  EXPECT_EQ(complaint([] { flags({"--debug=maybe"}); }),
+            R"(invalid argument "maybe" for "-D, --debug" flag: )"
+            R"(strconv.ParseBool: parsing "maybe": invalid syntax)");
   EXPECT_NE(complaint([] { flags({"run"}); }), "");
 }
 
