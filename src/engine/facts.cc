@@ -124,6 +124,12 @@ api::Info info(const Engine& engine) {
   add_host(info, host);
   add_settings(info, *settings);
   info.id = engine.id;
+  const container::Counts counts = engine.containers.count();
+  info.containers_running = static_cast<std::int64_t>(counts.running);
+  info.containers_paused = static_cast<std::int64_t>(counts.paused);
+  info.containers_stopped = static_cast<std::int64_t>(counts.stopped);
+  info.containers = info.containers_running + info.containers_paused + info.containers_stopped;
+  info.images = static_cast<std::int64_t>(engine.images.catalog().all().size());
   // Docker: Buildx looks for this pair to know that images are kept as containerd keeps them.
   info.driver_status = {{"driver-type", "io.containerd.snapshotter.v1"}};
   info.plugins.volume = {"local"};
