@@ -1,6 +1,6 @@
 # The static runtime: musl, no exceptions, no libstdc++ at run time. Sources that
 # only it is made of are in folders or files matched here; the daemon never links them.
-set(wharf_runtime_only "/src/(runtime/|supervise/(supervisor|stdio|logfile|execs|main)[^/]*\\.cc)")
+set(wharf_runtime_only "/src/(runtime/|supervise/(supervisor|stdio|execs|main)[^/]*\\.cc)")
 
 # Always g++ and musl, whatever the preset says: a sanitizer's or a fuzzer's runtime cannot live
 # in this program. Each source is one custom command, through ccache, with its own depfile.

@@ -37,7 +37,6 @@ enum class Type : uint16_t {
   Thaw,
   Update,
   Exec,
-  ExecResize,
   ExecSignal,
   Compressed,
   Reply = 64,
@@ -92,7 +91,7 @@ struct Plain {
   Head head;
 };
 
-/// Signal, ExecSignal, Resize, ExecResize, and Compressed (`id`: number of the rotation,
+/// Signal, ExecSignal, Resize and Compressed (`id`: number of the rotation,
 /// `first`: 1 if the file is whole).
 struct Numbers {
   Head head;
@@ -117,6 +116,7 @@ struct Document {
   uint16_t rows;
   uint16_t columns;
   uint32_t unused_too;
+  uint64_t id;  // Of the exec: chosen by wharfd, told with its end.
 };
 
 enum class State : uint32_t { Created = 0, Running = 1, Paused = 2, Ended = 3 };
@@ -127,7 +127,8 @@ struct Reply {
   Head head;
   int32_t failed;  // 0, or 1: then errno (may be 0), step and text say what.
   int32_t error_number;
-  char step[24];
+  char step[20];       // "create", "start", "exec".
+  int32_t exit_code;   // What Docker makes of that failure: 126, 127, 128.
   int32_t pid;         // Of PID 1 or of the exec.
   int32_t supervisor;  // The supervisor's own.
   State state;

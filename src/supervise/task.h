@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,16 +25,21 @@ namespace wharf::supervise {
 
 inline constexpr std::chrono::seconds kRequestTimeout{20};
 
-/// A step of making or starting the container failed. error_number() is the step's errno:
-/// for step "exec", ENOENT is Docker's exit code 127 and EACCES, EISDIR, ENOEXEC are 126.
+/// The container, or a process in it, could not be made. The text is the runtime's.
 class StepError : public base::Error {
  public:
-  StepError(std::string step, const std::string& message, int error_number)
-      : base::Error(base::Kind::Internal, message, error_number), step_(std::move(step)) {}
+  StepError(std::string step, const std::string& message, int error_number, int exit_code)
+      : base::Error(base::Kind::Internal, message, error_number),
+        step_(std::move(step)),
+        exit_code_(exit_code) {}
+  /// "create", "start" or "exec".
   const std::string& step() const { return step_; }
+  /// What Docker derives from it: 127 not found, 126 not executable, else 128.
+  int exit_code() const { return exit_code_; }
 
  private:
   std::string step_;
+  int exit_code_;
 };
 
 struct Streams {
@@ -61,6 +67,9 @@ struct WindowSize {
 };
 
 struct ExecRequest {
+  /// Comes back in ExecExit, which may arrive before exec() has returned. Unique within the
+  /// container; 0: one is chosen.
+  std::uint64_t id = 0;
   std::string process_json;  ///< OCI "process" object.
   bool tty = false;
   Streams streams;  ///< Without a TTY: those not asked for are /dev/null.
@@ -81,13 +90,15 @@ class Connection;
 class Task {
  public:
   Task();
-  explicit Task(std::shared_ptr<Connection> connection);
+  Task(std::shared_ptr<Connection> connection, std::function<void(const Connection&)> forget);
   ~Task();
   Task(Task&&) noexcept;
   Task& operator=(Task&&) noexcept;
 
-  /// Lets PID 1 exec. A StepError of step "exec" says why it could not; the supervisor has
-  /// then cleaned up and ended, without an exit record and without an event.
+  /// Lets PID 1 exec. After an error the supervisor has cleaned up and ended, without an
+  /// exit record and without an event. Otherwise `exited` may be called before this returns.
+  /// What execve(2) itself refuses is, as with runc, an
+  /// exit with code 255 and words on stderr.
   void start();
 
   pid_t pid() const;
@@ -114,7 +125,10 @@ class Task {
   void exec_signal(std::uint64_t exec, int number);
 
  private:
+  void release() noexcept;
+
   std::shared_ptr<Connection> connection_;
+  std::function<void(const Connection&)> forget_;
 };
 
 }  // namespace wharf::supervise

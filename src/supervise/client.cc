@@ -1,0 +1,184 @@
+#include "supervise/client.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "base/log.h"
+#include "os/file.h"
+#include "os/socket.h"
+#include "supervise/connection.h"
+#include "supervise/documents.h"
+#include "supervise/spare.h"
+#include "supervise/watcher.h"
+
+namespace wharf::supervise {
+namespace {
+
+/// How long the supervisor of the last run may take to leave its run directory.
+constexpr std::chrono::milliseconds kLeaveTime{5000};
+
+bool somebody_listens(const std::filesystem::path& run_directory) {
+  try {
+    os::connect_unix(run_directory / "sock", SOCK_SEQPACKET);
+    return true;
+  } catch (const base::Error& error) {
+    if (error.error_number() == ENOENT || error.error_number() == ECONNREFUSED) return false;
+    throw;
+  }
+}
+
+/// A run directory that is ours alone. One left by a dead supervisor is taken over.
+os::Fd make_run_directory(const std::filesystem::path& path) {
+  const auto deadline = std::chrono::steady_clock::now() + kLeaveTime;
+  while (WHARF_CALL(mkdir, path.c_str(), mode_t{0700}) < 0) {
+    if (errno != EEXIST) throw os::last_error("make {}", path.string());
+    if (!somebody_listens(path)) break;
+    if (std::chrono::steady_clock::now() > deadline)
+      base::fail(base::Kind::Conflict, "a supervisor still runs in {}", path.string());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return os::open_directory(path);
+}
+
+wire::Launch message_of(const LaunchRequest& request) {
+  wire::Launch launch{};
+  launch.head.type = wire::Type::Launch;
+  const auto flag = [&](bool on, std::uint32_t bit) { launch.flags |= on ? bit : 0u; };
+  flag(request.tty, wire::kTty);
+  flag(request.open_stdin, wire::kOpenStdin);
+  flag(request.stdin_once, wire::kStdinOnce);
+  flag(request.log.compress, wire::kCompress);
+  flag(request.network_namespace.valid(), wire::kHasNetworkNamespace);
+  flag(request.seccomp.valid(), wire::kHasSeccomp);
+  launch.log_type = request.log.type == LogOptions::Type::JsonFile ? wire::LogType::JsonFile
+                                                                   : wire::LogType::None;
+  launch.log_max_size_bytes = request.log.max_size_bytes;
+  launch.log_max_files = request.log.max_files;
+  launch.rows = request.window.rows;
+  launch.columns = request.window.columns;
+  launch.id_bytes = static_cast<std::uint32_t>(request.id.size());
+  launch.log_name_bytes = static_cast<std::uint32_t>(request.log.name.size());
+  launch.log_attrs_bytes = static_cast<std::uint32_t>(request.log.attrs_json.size());
+  launch.attachments = static_cast<std::uint32_t>(request.attachments.size());
+  for (std::size_t i = 0; i < request.attachments.size(); ++i) {
+    const Streams streams = request.attachments[i].streams;
+    launch.streams[i] = static_cast<std::uint8_t>((streams.in ? wire::kStdin : 0) |
+                                                  (streams.out ? wire::kStdout : 0) |
+                                                  (streams.err ? wire::kStderr : 0));
+  }
+  return launch;
+}
+
+void check_limits(const LaunchRequest& request) {
+  using base::Kind;
+  if (request.attachments.size() > kMaxAttachments)
+    base::fail(Kind::TooLarge, "more than {} attachments before the start", kMaxAttachments);
+  if (request.log.attrs_json.size() > wire::kMaxLogAttrsBytes)
+    base::fail(Kind::TooLarge, "log attributes of {} bytes, the limit is {}",
+               request.log.attrs_json.size(), wire::kMaxLogAttrsBytes);
+  if (request.run_directory.filename() != request.id)
+    base::fail(Kind::InvalidArgument, "run directory {} is not named {}",
+               request.run_directory.string(), request.id);
+}
+
+}  // namespace
+
+struct Supervisors::Parts {
+  explicit Parts(const Options& options) : spare(options.runtime, options.idle, watcher) {}
+
+  Task task_of(std::shared_ptr<Connection> connection) {
+    return Task(std::move(connection),
+                [this](const Connection& dropped) { watcher.forget(dropped); });
+  }
+
+  Compressor compressor;
+  Watcher watcher;
+  Spare spare;
+};
+
+std::filesystem::path Supervisors::default_runtime() {
+  if (const char* named = ::getenv("WHARF_RUNTIME")) return named;
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "wharf-runtime";
+}
+
+Supervisors::Supervisors(Options options) : parts_(std::make_unique<Parts>(options)) {}
+Supervisors::~Supervisors() = default;
+
+Task Supervisors::launch(LaunchRequest request, Events events) {
+  check_limits(request);
+  const os::Fd config = document_file(request.config_json);
+  const os::Fd run_directory = make_run_directory(request.run_directory);
+  os::SocketPair event_pair = os::make_socket_pair(SOCK_SEQPACKET | SOCK_NONBLOCK);
+
+  const wire::Launch launch = message_of(request);
+  Outgoing message;
+  message.bytes.assign(reinterpret_cast<const char*>(&launch), sizeof launch);
+  message.bytes += request.id + request.log.name + request.log.attrs_json;
+  message.descriptors = {&event_pair.second, &config, &request.data_directory, &run_directory,
+                         &request.rootfs};
+  if (request.network_namespace.valid()) message.descriptors.push_back(&request.network_namespace);
+  if (request.seccomp.valid()) message.descriptors.push_back(&request.seccomp);
+  for (const Attachment& each : request.attachments) message.descriptors.push_back(&each.socket);
+
+  SpareSupervisor supervisor = parts_->spare.take();
+  auto connection =
+      std::make_shared<Connection>(std::move(supervisor.command), std::move(event_pair.first),
+                                   std::move(events), parts_->compressor);
+  try {
+    Answer answer = connection->call(std::move(message));
+    connection->learn(answer);
+  } catch (const base::Error& error) {
+    // One that does not answer would hold the run directory; its container dies with it.
+    if (error.kind() == base::Kind::Unavailable) ::kill(supervisor.pid, SIGKILL);
+    if (!somebody_listens(request.run_directory)) remove_run_directory(request.run_directory);
+    throw;
+  }
+  parts_->watcher.watch(connection);
+  return parts_->task_of(std::move(connection));
+}
+
+std::optional<Task> Supervisors::reconnect(const std::filesystem::path& run_directory,
+                                           Events events) {
+  os::Fd command;
+  try {
+    command = os::connect_unix(run_directory / "sock", SOCK_SEQPACKET);
+  } catch (const base::Error& error) {
+    if (error.error_number() == ENOENT || error.error_number() == ECONNREFUSED) return std::nullopt;
+    throw;
+  }
+  os::SocketPair event_pair = os::make_socket_pair(SOCK_SEQPACKET | SOCK_NONBLOCK);
+  auto connection = std::make_shared<Connection>(std::move(command), std::move(event_pair.first),
+                                                 std::move(events), parts_->compressor);
+  wire::Plain hello{};
+  hello.head.type = wire::Type::Hello;
+  Outgoing message{{reinterpret_cast<const char*>(&hello), sizeof hello}, {&event_pair.second}};
+  try {
+    Answer answer = connection->call(std::move(message));
+    connection->learn(answer);
+  } catch (const base::Error& error) {
+    // It ended between the connection and the answer: its record is written.
+    if (error.error_number() == ESRCH) return std::nullopt;
+    throw;
+  }
+  // Not started: it belonged to the daemon that is gone, and goes with it.
+  if (connection->facts().state == wire::State::Created || !connection->init().valid())
+    return std::nullopt;
+  connection->mark_started();
+  event_pair.second.reset();
+  parts_->watcher.watch(connection);
+  return parts_->task_of(std::move(connection));
+}
+
+void remove_run_directory(const std::filesystem::path& run_directory) {
+  const std::filesystem::path socket = run_directory / "sock";
+  if (WHARF_CALL(unlink, socket.c_str()) < 0 && errno != ENOENT && errno != ENOTDIR)
+    throw os::last_error("remove {}", socket.string());
+  if (WHARF_CALL(rmdir, run_directory.c_str()) < 0 && errno != ENOENT)
+    throw os::last_error("remove {}", run_directory.string());
+}
+
+}  // namespace wharf::supervise

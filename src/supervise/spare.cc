@@ -1,0 +1,76 @@
+#include "supervise/spare.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "os/poll.h"
+#include "os/process.h"
+#include "os/socket.h"
+#include "supervise/protocol.h"
+
+namespace wharf::supervise {
+namespace {
+
+/// After a failure to start one (no memory, no pids) the next attempt waits this long.
+constexpr std::chrono::seconds kRetryTime{1};
+
+}  // namespace
+
+Spare::Spare(std::filesystem::path runtime, unsigned count, Watcher& watcher)
+    : runtime_(std::move(runtime)), count_(count), watcher_(watcher) {
+  if (count_ > 0) thread_ = std::jthread([this](std::stop_token stop) { keep_filled(stop); });
+}
+
+Spare::~Spare() = default;
+
+SpareSupervisor Spare::take() {
+  {
+    const std::scoped_lock lock(lock_);
+    while (!ready_.empty()) {
+      SpareSupervisor supervisor = std::move(ready_.back());
+      ready_.pop_back();
+      taken_.notify_one();
+      // One that somebody has killed meanwhile is seen by its socket.
+      if (os::wait_for(supervisor.command, POLLIN, std::chrono::milliseconds(0)) == 0)
+        return supervisor;
+    }
+  }
+  return start_one();
+}
+
+SpareSupervisor Spare::start_one() {
+  os::SocketPair pair = os::make_socket_pair(SOCK_SEQPACKET);
+  os::SpawnRequest request;
+  request.program = runtime_.string();
+  request.name = "wharf-runtime";
+  request.arguments = {"supervise"};
+  request.descriptors = {{&pair.second, wire::kCommandDescriptor}};
+  request.new_session = true;
+  os::Process process = os::Process::spawn(request);
+  SpareSupervisor supervisor{std::move(pair.first), process.pid()};
+  watcher_.reap(std::move(process));
+  return supervisor;
+}
+
+void Spare::keep_filled(std::stop_token stop) {
+  std::unique_lock lock(lock_);
+  while (!stop.stop_requested()) {
+    if (ready_.size() >= count_) {
+      taken_.wait(lock, stop, [this] { return ready_.size() < count_; });
+      continue;
+    }
+    lock.unlock();
+    try {
+      SpareSupervisor supervisor = start_one();
+      lock.lock();
+      ready_.push_back(std::move(supervisor));
+    } catch (const base::Error& error) {
+      base::log_warn("start a supervisor in advance: {}", error.what());
+      lock.lock();
+      taken_.wait_for(lock, stop, kRetryTime, [] { return false; });
+    }
+  }
+}
+
+}  // namespace wharf::supervise
