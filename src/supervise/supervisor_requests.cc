@@ -187,6 +187,7 @@ void Supervisor::exec(const wire::Document& message, Descriptors& descriptors) {
   if (document.text().empty()) failure.because("process of exec is empty or too large");
 
   runtime::Target target;
+  target.id = id_.view();
   target.init_pid = task_.pid;
   target.init_pidfd = task_.pidfd;
   target.namespaces = namespaces_;
