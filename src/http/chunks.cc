@@ -15,7 +15,8 @@ bool take_line(std::string& input, std::string& line) {
     if (input.size() > kChunkLineLimit) throw BadRequest(400, "chunk line is too long");
     return false;
   }
-  if (end == 0 || input[end - 1] != '\r' || end > kChunkLineLimit) throw BadRequest(400, "malformed chunked encoding");
+  if (end == 0 || input[end - 1] != '\r' || end > kChunkLineLimit)
+    throw BadRequest(400, "malformed chunked encoding");
   line = input.substr(0, end - 1);
   input.erase(0, end + 1);
   return true;
@@ -62,12 +63,20 @@ std::size_t ChunkDecoder::put(std::string& input, std::span<char> into) {
   bool advanced = true;
   while (advanced && !done()) {
     switch (state_) {
-      case State::Size: advanced = read_size(input); break;
-      case State::DataEnd: advanced = read_data_end(input); break;
-      case State::Trailer: advanced = read_trailer(input); break;
-      case State::Done: break;
+      case State::Size:
+        advanced = read_size(input);
+        break;
+      case State::DataEnd:
+        advanced = read_data_end(input);
+        break;
+      case State::Trailer:
+        advanced = read_trailer(input);
+        break;
+      case State::Done:
+        break;
       case State::Data: {
-        const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left_, into.size()));
+        const std::size_t wanted =
+            static_cast<std::size_t>(std::min<std::uint64_t>(left_, into.size()));
         const std::size_t got = input.copy(into.data(), wanted);
         if (got == 0) return 0;
         input.erase(0, got);

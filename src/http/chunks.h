@@ -15,8 +15,8 @@ inline constexpr std::size_t kTrailerLimit = 64 << 10;
 
 class ChunkDecoder {
  public:
-  /// Takes bytes from the front of `input` and puts decoded ones `into`; how many. 0 is: more input is
-  /// needed, or the end. Throws BadRequest.
+  /// Takes bytes from the front of `input` and puts decoded ones `into`; how many. 0 is: more input
+  /// is needed, or the end. Throws BadRequest.
   std::size_t put(std::string& input, std::span<char> into);
 
   bool done() const { return state_ == State::Done; }

@@ -28,8 +28,9 @@ TEST(ChunkDecoder, ReadsChunksThatComeInAnyPieces) {
 
 TEST(ChunkDecoder, RefusesWhatIsNotExactlyAChunk) {
   const std::string long_line = std::string(5000, '1') + "\r\n";
-  const std::vector<std::string> bad = {"zz\r\nhello\r\n", "5\nhello\n", "-5\r\nhello\r\n", "\r\n", "ffffffffffffffffff\r\n",
-                                        "5\r\nhelloX", "5\r\nhello\rX", "0x5\r\nhello\r\n", "+5\r\n", long_line};
+  const std::vector<std::string> bad = {
+      "zz\r\nhello\r\n", "5\nhello\n",    "-5\r\nhello\r\n",  "\r\n",   "ffffffffffffffffff\r\n",
+      "5\r\nhelloX",     "5\r\nhello\rX", "0x5\r\nhello\r\n", "+5\r\n", long_line};
   for (const std::string& text : bad) {
     ChunkDecoder decoder;
     std::string input = text;

@@ -19,7 +19,8 @@ inline constexpr std::size_t kHeadLimit = 64 << 10;
 /// A head that cannot be answered by a route: the status to answer before closing.
 class BadRequest : public base::Error {
  public:
-  BadRequest(int status, const std::string& why) : Error(base::Kind::InvalidArgument, why), status_(status) {}
+  BadRequest(int status, const std::string& why)
+      : Error(base::Kind::InvalidArgument, why), status_(status) {}
   int status() const { return status_; }
 
  private:

@@ -42,13 +42,15 @@ TEST(RequestParser, ReadsAHeadThatComesByteByByte) {
 }
 
 TEST(RequestParser, KeepsBytesOfOtherLanguagesInThePath) {
-  EXPECT_EQ(parse("GET /containers/ünïcode/json HTTP/1.1\r\nHost: d\r\n\r\n").target, "/containers/ünïcode/json");
+  EXPECT_EQ(parse("GET /containers/ünïcode/json HTTP/1.1\r\nHost: d\r\n\r\n").target,
+            "/containers/ünïcode/json");
 }
 
 TEST(RequestParser, KnowsTheLengthOfTheBody) {
   EXPECT_EQ(parse("POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 5\r\n\r\n").content_length, 5);
   EXPECT_FALSE(parse("POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n").has_body);
-  const RequestHead chunked = parse("POST / HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const RequestHead chunked =
+      parse("POST / HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n");
   EXPECT_EQ(chunked.content_length, -1);
   EXPECT_TRUE(chunked.has_body);
 }

@@ -37,7 +37,8 @@ class ServerTest : public testing::Test {
     server_ = std::make_unique<Server>(std::move(service), limit);
     os::Fd listening = stream_socket(SOCK_NONBLOCK);
     const sockaddr_un address = address_of(path());
-    os::check(::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+    os::check(::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              "bind");
     os::check(::listen(listening.get(), 64), "listen");
     server_->listen({std::move(listening), Transport::Unix, nullptr, path()});
   }
@@ -47,7 +48,8 @@ class ServerTest : public testing::Test {
   os::Fd connect() const {
     os::Fd client = stream_socket();
     const sockaddr_un address = address_of(path());
-    os::check(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
+    os::check(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              "connect");
     return client;
   }
 
@@ -59,7 +61,8 @@ class ServerTest : public testing::Test {
   }
 
   void wait_for_connections(std::size_t count) const {
-    for (int i = 0; i < 500 && server_->connections() != count; ++i) std::this_thread::sleep_for(10ms);
+    for (int i = 0; i < 500 && server_->connections() != count; ++i)
+      std::this_thread::sleep_for(10ms);
     EXPECT_EQ(server_->connections(), count);
   }
 
@@ -76,8 +79,8 @@ const std::string kClose = "Host: d\r\nConnection: close\r\n";
 
 TEST_F(ServerTest, AnswersRequestsOfOneConnectionInTurn) {
   start(echo);
-  const std::string answers = ask("GET /a HTTP/1.1\r\nHost: d\r\n\r\nPOST /b HTTP/1.1\r\n" + kClose +
-                                  "Content-Length: 3\r\n\r\nxyz");
+  const std::string answers = ask("GET /a HTTP/1.1\r\nHost: d\r\n\r\nPOST /b HTTP/1.1\r\n" +
+                                  kClose + "Content-Length: 3\r\n\r\nxyz");
   EXPECT_NE(answers.find("GET /a "), std::string::npos);
   EXPECT_NE(answers.find("POST /b xyz"), std::string::npos);
   EXPECT_NE(answers.find("Connection: close"), std::string::npos);
@@ -85,7 +88,8 @@ TEST_F(ServerTest, AnswersRequestsOfOneConnectionInTurn) {
 
 TEST_F(ServerTest, ReadsChunkedBodies) {
   start(echo);
-  EXPECT_NE(ask("POST /c HTTP/1.1\r\n" + kClose + "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
+  EXPECT_NE(ask("POST /c HTTP/1.1\r\n" + kClose +
+                "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
                 .find("POST /c abc"),
             std::string::npos);
 }
@@ -93,7 +97,8 @@ TEST_F(ServerTest, ReadsChunkedBodies) {
 TEST_F(ServerTest, AnswersAnExpectationBeforeItReads) {
   start(echo);
   const os::Fd client = connect();
-  os::write_all(client, "POST /e HTTP/1.1\r\n" + kClose + "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  os::write_all(client, "POST /e HTTP/1.1\r\n" + kClose +
+                            "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n");
   std::array<char, 64> piece;
   const std::size_t got = os::read_some(client, piece);
   EXPECT_EQ(std::string_view(piece.data(), got), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -113,7 +118,9 @@ TEST_F(ServerTest, StreamsInChunksAndSendsEachWriteAtOnce) {
 }
 
 TEST_F(ServerTest, StreamsToOldClientsWithoutChunks) {
-  start([](Connection& connection, const RequestHead&) { connection.stream(200, {}).write("bytes"); });
+  start([](Connection& connection, const RequestHead&) {
+    connection.stream(200, {}).write("bytes");
+  });
   const std::string answer = ask("GET / HTTP/1.0\r\n\r\n");
   EXPECT_TRUE(answer.ends_with("\r\n\r\nbytes")) << answer;
 }
@@ -154,8 +161,9 @@ TEST_F(ServerTest, AnswersWhatIsNoRequestWithItsStatus) {
   start(echo);
   EXPECT_TRUE(ask("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
   EXPECT_TRUE(ask("GET / HTTP/2.0\r\nHost: d\r\n\r\n").starts_with("HTTP/1.1 505 "));
-  EXPECT_TRUE(ask("POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")
-                  .starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(
+      ask("POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")
+          .starts_with("HTTP/1.1 400 "));
 }
 
 TEST_F(ServerTest, NoticesThatTheClientLeft) {
@@ -218,7 +226,8 @@ TEST_F(ServerTest, WaitsWithoutDescriptorsAndGoesOnAfterwards) {
   none.rlim_cur = static_cast<rlim_t>(highest);
   ::setrlimit(RLIMIT_NOFILE, &none);
   const sockaddr_un address = address_of(path());
-  os::check(::connect(waiting.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
+  os::check(::connect(waiting.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+            "connect");
   os::write_all(waiting, "GET /later HTTP/1.1\r\n" + kClose + "\r\n");
   pollfd watched{waiting.get(), POLLIN, 0};
   EXPECT_EQ(::poll(&watched, 1, 200), 0);
@@ -247,7 +256,8 @@ TEST_F(ServerTest, GivesBackItsThreadsAndDescriptors) {
   start(echo);
   ask("GET / HTTP/1.1\r\n" + kClose + "\r\n");
   const auto count = [](const char* directory) {
-    return std::distance(std::filesystem::directory_iterator(directory), std::filesystem::directory_iterator());
+    return std::distance(std::filesystem::directory_iterator(directory),
+                         std::filesystem::directory_iterator());
   };
   wait_for_connections(0);
   const auto descriptors = count("/proc/self/fd");

@@ -27,7 +27,10 @@ namespace wharf::network::lab {
 /// Runs the body in a thread with a network namespace of its own, loopback up.
 inline void in_new_world(const std::function<void()>& body) {
   NetworkNamespace world = NetworkNamespace::make();
-  os::in_network_namespace(world.fd, [&] { body(); });
+  os::in_network_namespace(world.fd, [&] {
+    os::write_sysctl("net/ipv4/ip_forward", "0");  // Inherited from the first namespace.
+    body();
+  });
 }
 
 /// Keeps what was published, for tests to look at.

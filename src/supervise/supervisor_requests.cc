@@ -50,11 +50,11 @@ void Supervisor::command_ready() {
   const ssize_t size = receive(command_, message_, descriptors);
   if (size < 0 && errno == EAGAIN) return;
   if (size <= 0) {
-    disconnect();
-    // Until Start the container is wharfd's.
+    // Until Start the container is wharfd's. The event socket closes with this process, when
+    // all is taken back: wharfd may wait for that.
     if (stage_ == Stage::Waiting) stage_ = Stage::Done;
-    if (stage_ == Stage::Creating || stage_ == Stage::Created) take_back();
-    return;
+    if (stage_ == Stage::Creating || stage_ == Stage::Created) return take_back();
+    return disconnect();
   }
   request({message_, static_cast<std::size_t>(size)}, descriptors);
 }
@@ -187,6 +187,7 @@ void Supervisor::exec(const wire::Document& message, Descriptors& descriptors) {
   if (document.text().empty()) failure.because("process of exec is empty or too large");
 
   runtime::Target target;
+  target.id = id_.view();
   target.init_pid = task_.pid;
   target.init_pidfd = task_.pidfd;
   target.namespaces = namespaces_;
