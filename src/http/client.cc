@@ -78,6 +78,7 @@ Hijacked Response::hijack() && {
 }
 
 void Response::interrupt() noexcept { connection_->stream().interrupt(); }
+bool Response::buffered() const { return connection_->buffered(); }
 int Response::poll_fd() const { return connection_->stream().fd().get(); }
 
 Client::Client(Endpoint endpoint, Options options)

@@ -85,6 +85,9 @@ class Response {
   /// For poll(2) besides other descriptors: readable means read_some has something to do.
   int poll_fd() const;
 
+  /// True when read_some has bytes already, which poll(2) does not show.
+  bool buffered() const;
+
  private:
   std::unique_ptr<Connection> connection_;
   std::shared_ptr<Pool> pool_;

@@ -42,6 +42,8 @@ class Connection {
   /// An idle connection on which nothing, not even an end, has arrived.
   bool quiet() const;
 
+  bool buffered() const { return !received_bytes_.empty() || stream_->buffered(); }
+
   /// No byte of the response has come and nothing was taken from the body's source.
   bool untouched() const { return !received_ && !source_taken_; }
 

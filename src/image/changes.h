@@ -1,5 +1,5 @@
 // The Dockerfile instructions that `docker import --change` and `docker commit --change` take:
-// CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR.
+// CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR.
 #pragma once
 
 #include <string>

@@ -51,6 +51,7 @@ class Firewall {
   /// Makes the whole table anew, in one transaction, from what was added so far.
   void rebuild();
 
+  /// Before the first rebuild() it is only remembered.
   void add_bridge(const BridgeRules& rules);
   void remove_bridge(const std::string& bridge);
 
@@ -72,6 +73,7 @@ class Firewall {
   const std::string table_;
   os::NetlinkSocket socket_;
   std::mutex mutex_;
+  bool built_ = false;
   std::map<std::string, BridgeRules> bridges_;
   std::map<Key, NftTarget> targets_;
 };

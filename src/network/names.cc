@@ -141,6 +141,10 @@ std::string build_hosts_file(const HostsFile& hosts) {
   return text;
 }
 
+std::vector<std::string> host_name_servers(const std::string& host_file) {
+  return read_host_file(host_file).settings.servers;
+}
+
 std::string build_resolv_conf(const DnsSettings& container, const DnsSettings& daemon,
                               const std::string& host_file) {
   ResolvConf host = read_host_file(host_file);

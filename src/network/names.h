@@ -23,6 +23,9 @@ struct HostsFile {
 /// Throws InvalidArgument for an extra host without a colon or with no address.
 std::string build_hosts_file(const HostsFile& hosts);
 
+/// The name servers of the host's file, behind systemd-resolved's stub where that is used.
+std::vector<std::string> host_name_servers(const std::string& host_file);
+
 /// `daemon` holds where `container` is silent, the host's file where both are. Servers on the
 /// loopback of the host are left out of what is copied, as nobody answers there in a container;
 /// if none is left, Google's public ones are used (Docker does so).

@@ -59,7 +59,8 @@ struct Network : NetworkConfig {
   std::string id;
   base::Time created;
   bool predefined = false;
-  bool user_subnet = false;  ///< The user chose the subnet: static addresses are allowed.
+  std::string router_address;  ///< Containers' default route, where it is not the gateway's.
+  bool user_subnet = false;    ///< The user chose the subnet: static addresses are allowed.
   /// The boot (boot_id) in which we turned ip_forward on, at the default bridge; else empty.
   std::string router_since;
   std::vector<Member> members;

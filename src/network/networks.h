@@ -47,7 +47,7 @@ class Networks {
   void restored();
 
   /// Live: adds or removes an interface of a running container.
-  void connect(Sandbox& sandbox, const JoinRequest& container, const EndpointRequest& endpoint);
+  void connect(Sandbox& sandbox, const EndpointRequest& endpoint);
   void disconnect(Sandbox& sandbox, std::string_view network);
 
   /// The id. Throws Conflict, Forbidden, InvalidArgument with Docker's texts.
@@ -65,8 +65,9 @@ class Networks {
   /// ruleset`).
   void repair_firewall();
 
- private:
   struct State;
+
+ private:
   std::unique_ptr<State> state_;
 };
 

@@ -29,8 +29,8 @@ struct Fields<Network> {
       field("EnableIPv6", &Network::enable_ipv6), field("IPAMDriver", &Network::ipam_driver),
       field("IPAMOptions", &Network::ipam_options), field("IPAM", &Network::ipam),
       field("Options", &Network::options), field("Labels", &Network::labels),
-      field("Predefined", &Network::predefined), field("UserSubnet", &Network::user_subnet),
-      field("RouterSince", &Network::router_since));
+      field("Predefined", &Network::predefined), field("RouterAddress", &Network::router_address),
+      field("UserSubnet", &Network::user_subnet), field("RouterSince", &Network::router_since));
 };
 
 template <>

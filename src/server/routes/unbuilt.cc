@@ -21,7 +21,8 @@ void unbuilt(Engine&, Exchange& exchange) {
 void experimental(Engine& engine, Exchange& exchange) {
   if (!engine.settings()->experimental) {
     fail(Kind::NotImplemented,
-         "This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to "
+         "This experimental feature is disabled by default. Start the Docker daemon in "
+         "experimental mode in order to "
          "enable it.");
   }
   unbuilt(engine, exchange);
@@ -78,6 +79,8 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> unbuilt_routes() { return kRoutes; }
+std::span<const Route> unbuilt_routes() {
+  return kRoutes;
+}
 
 }  // namespace wharf::server
