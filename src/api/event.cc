@@ -32,7 +32,8 @@ bool names_image(const base::Event& event, const base::Filters& filters) {
          filters.exact("image", without_tag(image)) || filters.exact("image", without_tag(name));
 }
 
-/// "exec_start: sh -c true" is asked for as "exec_start"; "health_status" also means all of its kinds.
+/// "exec_start: sh -c true" is asked for as "exec_start"; "health_status" also means all of its
+/// kinds.
 bool names_action(const base::Event& event, const base::Filters& filters) {
   if (filters.exact("event", event.action)) return true;
   return filters.exact("event", event.action.substr(0, event.action.find(':')));
@@ -46,7 +47,8 @@ base::Json event_json(const base::Event& event, Version version) {
     if (event.type == "container" || event.type == "image") {
       json["status"] = event.action;
       json["id"] = event.id;
-      const std::string from = event.type == "container" ? attribute(event, "image") : std::string();
+      const std::string from =
+          event.type == "container" ? attribute(event, "image") : std::string();
       if (!from.empty()) json["from"] = from;
     }
   }
@@ -62,11 +64,13 @@ base::Json event_json(const base::Event& event, Version version) {
 }
 
 bool event_passes(const base::Event& event, const base::Filters& filters) {
-  for (const char* type : {"container", "network", "volume", "plugin", "daemon", "service", "node", "secret", "config"}) {
+  for (const char* type : {"container", "network", "volume", "plugin", "daemon", "service", "node",
+                           "secret", "config"}) {
     if (!names_object(event, filters, type)) return false;
   }
-  return filters.exact("type", event.type) && filters.exact("scope", "local") && names_action(event, filters) &&
-         names_image(event, filters) && filters.labels("label", event.attributes);
+  return filters.exact("type", event.type) && filters.exact("scope", "local") &&
+         names_action(event, filters) && names_image(event, filters) &&
+         filters.labels("label", event.attributes);
 }
 
 }  // namespace wharf::api

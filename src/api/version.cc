@@ -21,7 +21,9 @@ int next_part(std::string_view& text) {
 
 }  // namespace
 
-std::string Version::text() const { return fmt::format("{}.{}", major, minor); }
+std::string Version::text() const {
+  return fmt::format("{}.{}", major, minor);
+}
 
 Version Version::parse(std::string_view text) {
   Version version;

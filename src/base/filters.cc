@@ -9,7 +9,9 @@
 namespace wharf::base {
 namespace {
 
-[[noreturn]] void refuse() { fail(Kind::InvalidArgument, "invalid filter"); }
+[[noreturn]] void refuse() {
+  fail(Kind::InvalidArgument, "invalid filter");
+}
 
 /// {"a":true} or ["a"].
 std::map<std::string, bool> values_of(const Json& json) {
@@ -44,13 +46,15 @@ Filters Filters::parse(std::string_view text) {
   }
   if (json.is_null()) return filters;
   if (!json.is_object()) refuse();
-  for (const auto& [key, values] : json.get_object()) filters.values_[std::string(key)] = values_of(values);
+  for (const auto& [key, values] : json.get_object())
+    filters.values_[std::string(key)] = values_of(values);
   return filters;
 }
 
 void Filters::require_known(std::initializer_list<std::string_view> known) const {
   for (const auto& [key, values] : values_) {
-    if (std::ranges::find(known, key) == known.end()) fail(Kind::InvalidArgument, "invalid filter '{}'", key);
+    if (std::ranges::find(known, key) == known.end())
+      fail(Kind::InvalidArgument, "invalid filter '{}'", key);
   }
 }
 
@@ -70,7 +74,8 @@ bool Filters::exact(std::string_view key, std::string_view value) const {
 
 bool Filters::prefix(std::string_view key, std::string_view value) const {
   if (exact(key, value)) return true;
-  return std::ranges::any_of(get(key), [&](const std::string& wanted) { return value.starts_with(wanted); });
+  return std::ranges::any_of(get(key),
+                             [&](const std::string& wanted) { return value.starts_with(wanted); });
 }
 
 bool Filters::matches(std::string_view key, std::string_view value) const {

@@ -28,6 +28,8 @@ struct Hierarchy {
   base::Text<255> mount_point;
   /// Where below the hierarchy's root the mount begins; "/" but in a container.
   base::Text<255> mount_root;
+  /// The caller's own cgroup, counted from the mount point: where relative paths begin.
+  base::Text<511> own;
 
   bool has(std::string_view controller) const;
 };
@@ -43,7 +45,7 @@ struct Hierarchies {
   std::span<const Hierarchy> list() const { return {all.data(), count}; }
 };
 
-/// Reads /proc/self/mountinfo. On a machine with v1 controllers, a bare v2 mount is left out.
+/// Reads /proc/self/mountinfo and /proc/self/cgroup. On a machine with v1 controllers, a bare v2 mount is left out.
 bool discover(Hierarchies& hierarchies, base::Failure& failure);
 
 enum class Frozen { No, Yes };
@@ -58,6 +60,10 @@ class Group {
   /// Makes the directories. `path` is the OCI cgroupsPath: absolute is counted from the root
   /// of each hierarchy, relative from the caller's own cgroup; parents are made too.
   bool create(const Hierarchies& hierarchies, std::string_view path, base::Failure& failure);
+
+  /// The two halves of create(): says where, and makes it. Between them path_in() holds.
+  bool place(const Hierarchies& hierarchies, std::string_view path, base::Failure& failure);
+  bool make(base::Failure& failure);
 
   /// Opens directories that exist; hierarchies where it does not are skipped.
   bool open(const Hierarchies& hierarchies, std::string_view path, base::Failure& failure);
@@ -102,14 +108,12 @@ class Group {
   const Hierarchies* hierarchies() const { return hierarchies_; }
   int directory_at(std::size_t index) const { return directories_[index]; }
   std::string_view path() const { return path_.view(); }
+  /// The directory's full path in the hierarchy of this index; false when it is too long.
+  bool path_in(std::size_t index, base::Writer& into) const;
 
   void close();
 
  private:
-  bool open_all(const Hierarchies& hierarchies, std::string_view path, bool make,
-                base::Failure& failure);
-  bool full_path(const Hierarchy& hierarchy, base::Writer& into, base::Failure& failure) const;
-
   const Hierarchies* hierarchies_ = nullptr;
   base::Text<1023> path_;
   std::array<int, kMaxHierarchies> directories_;

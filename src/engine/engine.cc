@@ -3,12 +3,14 @@
 #include "base/fields.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "engine/room_settings.h"
 #include "os/file.h"
 
 namespace wharf::engine {
 namespace {
 
-constexpr mode_t kDataRootMode = 0710;   // Docker: only root and its group pass through (threats A22).
+constexpr mode_t kDataRootMode =
+    0710;  // Docker: only root and its group pass through (threats A22).
 constexpr mode_t kExecRootMode = 0700;
 
 /// The id that `docker info` shows: made once, kept in the data root as dockerd does.
@@ -18,8 +20,8 @@ std::string engine_id(const std::string& data_root) {
   if (kept && !kept->empty()) return *kept;
   const std::string raw = base::random_id();
   // The shape of a UUID, version 4.
-  const std::string id = fmt::format("{}-{}-4{}-a{}-{}", raw.substr(0, 8), raw.substr(8, 4), raw.substr(13, 3),
-                                     raw.substr(17, 3), raw.substr(20, 12));
+  const std::string id = fmt::format("{}-{}-4{}-a{}-{}", raw.substr(0, 8), raw.substr(8, 4),
+                                     raw.substr(13, 3), raw.substr(17, 3), raw.substr(20, 12));
   os::replace_file(path, id, 0600, os::Durability::Synced);
   return id;
 }
@@ -28,6 +30,23 @@ os::FileLock lock_root(const std::string& root, mode_t mode) {
   os::make_directories(root, mode);
   return os::FileLock::acquire(root + "/wharfd.lock");
 }
+
+/// Which containers were made from an image, told by the room that knows.
+class ImageUsers final : public image::Users {
+ public:
+  explicit ImageUsers(const container::Containers& containers) : containers_(containers) {}
+
+  std::vector<image::User> users_of(const base::Digest& image) const override {
+    std::vector<image::User> users;
+    for (const auto& user : containers_.users_of_image(image.text())) {
+      users.push_back({user.id, user.running});
+    }
+    return users;
+  }
+
+ private:
+  const container::Containers& containers_;
+};
 
 /// Docker: the event tells every value that a reload can change.
 std::map<std::string, std::string> reload_attributes(const Host& host, const Settings& settings) {
@@ -48,13 +67,30 @@ std::map<std::string, std::string> reload_attributes(const Host& host, const Set
 
 }  // namespace
 
-Engine::Engine(Settings settings)
+Engine::Engine(Settings given)
     : started_at(base::now()),
       host(read_host()),
-      data_lock(lock_root(settings.data_root, kDataRootMode)),
-      exec_lock(lock_root(settings.exec_root, kExecRootMode)),
-      id(engine_id(settings.data_root)),
-      settings_(std::make_shared<const Settings>(std::move(settings))) {}
+      data_lock(lock_root(given.data_root, kDataRootMode)),
+      exec_lock(lock_root(given.exec_root, kExecRootMode)),
+      id(engine_id(given.data_root)),
+      database(given.data_root + "/wharf.db"),
+      blobs(given.data_root),
+      layers(given.data_root, database),
+      registry(registry_settings(given)),
+      images(image::Stores{database, blobs, layers, events}),
+      volumes(given.data_root, database, events),
+      networks(network_settings(given), database, events),
+      supervisors({.runtime = supervise::Supervisors::default_runtime()}),
+      containers(container_settings(given),
+                 {database, layers, images, volumes, networks, supervisors, events}),
+      settings_(std::make_shared<const Settings>(std::move(given))),
+      image_users_(std::make_unique<ImageUsers>(containers)) {
+  if (const std::optional<os::Path>& damaged = database.set_aside()) {
+    base::log_error("the database was damaged: it is kept at {}, and what it knew is lost",
+                    damaged->string());
+  }
+  images.set_users(image_users_.get());
+}
 
 Engine::~Engine() = default;
 
@@ -72,6 +108,11 @@ void Engine::reload(Settings settings) {
   events.publish({"daemon", "reload", id, reload_attributes(host, *replaced), {}});
 }
 
-void Engine::restore() {}
+void Engine::restore() {
+  containers.restore();
+  // Whatever no container owns any more goes now: interfaces, ports, layers, half-made things.
+  networks.restored();
+  layers.collect();
+}
 
 }  // namespace wharf::engine

@@ -10,17 +10,26 @@
 #include <string>
 
 #include "base/time.h"
+#include "container/containers.h"
+#include "content/blobs.h"
 #include "engine/events.h"
 #include "engine/host.h"
 #include "engine/settings.h"
+#include "image/images.h"
+#include "layer/layers.h"
+#include "network/networks.h"
 #include "os/file.h"
+#include "registry/registry.h"
+#include "store/database.h"
+#include "supervise/client.h"
+#include "volume/volumes.h"
 
 namespace wharf::engine {
 
 struct Engine {
   /// Takes the locks of data root and exec root, opens the store, restores what exists.
   /// Throws base::Error that says what cannot be used and why.
-  explicit Engine(Settings settings);
+  explicit Engine(Settings given);
   ~Engine();
   Engine(const Engine&) = delete;
 
@@ -43,10 +52,21 @@ struct Engine {
   const std::string id;
 
   Events events;
+  store::Database database;
+  content::Blobs blobs;
+  layer::Layers layers;
+  registry::Registry registry;
+  image::Images images;
+  volume::Volumes volumes;
+  network::Networks networks;
+  supervise::Supervisors supervisors;
+  container::Containers containers;
 
  private:
   mutable std::mutex settings_mutex_;
   std::shared_ptr<const Settings> settings_;
+  /// Whom room image asks which containers use an image.
+  std::unique_ptr<const image::Users> image_users_;
 };
 
 }  // namespace wharf::engine

@@ -54,10 +54,13 @@ std::size_t Events::subscribers() const {
   return queues_.size();
 }
 
-Events::Subscription::Subscription(Events& events, std::shared_ptr<Queue> queue, std::vector<EventPointer> past)
+Events::Subscription::Subscription(Events& events, std::shared_ptr<Queue> queue,
+                                   std::vector<EventPointer> past)
     : events_(events), queue_(std::move(queue)), past_(std::move(past)) {}
 
-Events::Subscription::~Subscription() { events_.leave(queue_); }
+Events::Subscription::~Subscription() {
+  events_.leave(queue_);
+}
 
 bool Events::Subscription::dropped() const {
   const std::lock_guard lock(queue_->mutex);

@@ -28,7 +28,8 @@ class Events : public base::EventSink {
 
   /// What is kept of [since, until], and from now on every new event, with no gap between.
   /// Without `since` nothing that is past.
-  std::unique_ptr<Subscription> subscribe(std::optional<base::Time> since, std::optional<base::Time> until);
+  std::unique_ptr<Subscription> subscribe(std::optional<base::Time> since,
+                                          std::optional<base::Time> until);
 
   std::size_t subscribers() const;
 

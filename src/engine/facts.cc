@@ -8,7 +8,9 @@
 namespace wharf::engine {
 namespace {
 
-base::Json strings(const std::vector<std::string>& values) { return base::to_json(values); }
+base::Json strings(const std::vector<std::string>& values) {
+  return base::to_json(values);
+}
 
 /// "host:port" or a network in CIDR notation, as `docker info` sorts them.
 base::Json registry_config(const RegistrySettings& settings) {
@@ -18,26 +20,35 @@ base::Json registry_config(const RegistrySettings& settings) {
     if (insecure.find('/') != std::string::npos) {
       networks.emplace_back(insecure);
     } else {
-      indexes[insecure] = base::JsonObject{
-          {"Name", insecure}, {"Mirrors", base::JsonArray()}, {"Secure", false}, {"Official", false}};
+      indexes[insecure] = base::JsonObject{{"Name", insecure},
+                                           {"Mirrors", base::JsonArray()},
+                                           {"Secure", false},
+                                           {"Official", false}};
     }
   }
-  indexes["docker.io"] = base::JsonObject{
-      {"Name", "docker.io"}, {"Mirrors", strings(settings.mirrors)}, {"Secure", true}, {"Official", true}};
+  indexes["docker.io"] = base::JsonObject{{"Name", "docker.io"},
+                                          {"Mirrors", strings(settings.mirrors)},
+                                          {"Secure", true},
+                                          {"Official", true}};
   return base::JsonObject{{"InsecureRegistryCIDRs", std::move(networks)},
                           {"IndexConfigs", std::move(indexes)},
                           {"Mirrors", strings(settings.mirrors)}};
 }
 
 base::Json no_swarm() {
-  return base::JsonObject{{"NodeID", ""}, {"NodeAddr", ""},   {"LocalNodeState", "inactive"},
-                          {"ControlAvailable", false}, {"Error", ""}, {"RemoteManagers", nullptr}};
+  return base::JsonObject{{"NodeID", ""},
+                          {"NodeAddr", ""},
+                          {"LocalNodeState", "inactive"},
+                          {"ControlAvailable", false},
+                          {"Error", ""},
+                          {"RemoteManagers", nullptr}};
 }
 
 base::Json address_pools(const std::vector<AddressPool>& pools) {
   if (pools.empty()) return nullptr;
   base::JsonArray json;
-  for (const AddressPool& pool : pools) json.push_back(base::JsonObject{{"Base", pool.base}, {"Size", pool.size}});
+  for (const AddressPool& pool : pools)
+    json.push_back(base::JsonObject{{"Base", pool.base}, {"Size", pool.size}});
   return json;
 }
 
@@ -52,7 +63,8 @@ std::string masked(const std::string& url) {
 std::vector<std::string> security_options(const Host& host, const Settings& settings) {
   std::vector<std::string> options;
   if (host.apparmor) options.push_back("name=apparmor");
-  if (host.seccomp) options.push_back("name=seccomp,profile=" + settings.containers.seccomp_profile);
+  if (host.seccomp)
+    options.push_back("name=seccomp,profile=" + settings.containers.seccomp_profile);
   if (host.cgroup2) options.push_back("name=cgroupns");
   if (settings.containers.no_new_privileges) options.push_back("name=no-new-privileges");
   return options;
@@ -112,6 +124,12 @@ api::Info info(const Engine& engine) {
   add_host(info, host);
   add_settings(info, *settings);
   info.id = engine.id;
+  const container::Counts counts = engine.containers.count();
+  info.containers_running = static_cast<std::int64_t>(counts.running);
+  info.containers_paused = static_cast<std::int64_t>(counts.paused);
+  info.containers_stopped = static_cast<std::int64_t>(counts.stopped);
+  info.containers = info.containers_running + info.containers_paused + info.containers_stopped;
+  info.images = static_cast<std::int64_t>(engine.images.catalog().all().size());
   // Docker: Buildx looks for this pair to know that images are kept as containerd keeps them.
   info.driver_status = {{"driver-type", "io.containerd.snapshotter.v1"}};
   info.plugins.volume = {"local"};
@@ -145,16 +163,22 @@ api::VersionInfo version_info(const Engine& engine) {
   version.api_version = api::kMaximum.text();
   version.minimum_api_version = settings->minimum_api.text();
   version.git_commit = std::string(kWharfVersion);
-  // Docker: clients print this field; there is no Go here, so it names what the engine is built with.
+  // Docker: clients print this field; there is no Go here, so it names what the engine is built
+  // with.
   version.go_version = fmt::format("g++ {}", __VERSION__);
   version.architecture = api::go_architecture(engine.host.machine);
   version.kernel_version = engine.host.kernel;
   version.experimental = settings->experimental;
-  api::Component component{"Engine", version.version, std::map<std::string, std::string>{
-      {"ApiVersion", version.api_version}, {"Arch", version.architecture},
-      {"Experimental", settings->experimental ? "true" : "false"}, {"GitCommit", version.git_commit},
-      {"GoVersion", version.go_version}, {"KernelVersion", version.kernel_version},
-      {"MinAPIVersion", version.minimum_api_version}, {"Os", version.os}}};
+  api::Component component{"Engine", version.version,
+                           std::map<std::string, std::string>{
+                               {"ApiVersion", version.api_version},
+                               {"Arch", version.architecture},
+                               {"Experimental", settings->experimental ? "true" : "false"},
+                               {"GitCommit", version.git_commit},
+                               {"GoVersion", version.go_version},
+                               {"KernelVersion", version.kernel_version},
+                               {"MinAPIVersion", version.minimum_api_version},
+                               {"Os", version.os}}};
   version.components.push_back(std::move(component));
   version.components.push_back({"wharf-runtime", std::string(kWharfVersion), std::nullopt});
   return version;

@@ -15,7 +15,8 @@ std::string os_release(const std::string& text, const std::string& key) {
   for (const std::string& line : base::split(text, '\n')) {
     if (!line.starts_with(key + "=")) continue;
     std::string value = line.substr(key.size() + 1);
-    if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'')) value = value.substr(1, value.size() - 2);
+    if (value.size() >= 2 && (value.front() == '"' || value.front() == '\''))
+      value = value.substr(1, value.size() - 2);
     return value;
   }
   return {};
@@ -26,25 +27,29 @@ std::string first_line(const std::string& path) {
   return text ? text->substr(0, text->find('\n')) : std::string();
 }
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
 
 std::int64_t entries(const std::string& directory) {
   std::int64_t count = 0;
   std::error_code failed;
-  for (auto at = std::filesystem::directory_iterator(directory, failed); at != std::filesystem::directory_iterator();
-       at.increment(failed)) {
+  for (auto at = std::filesystem::directory_iterator(directory, failed);
+       at != std::filesystem::directory_iterator(); at.increment(failed)) {
     ++count;
   }
   return count;
 }
 
-/// Where a v1 controller is mounted, by /proc/self/mountinfo: `docker info` shows what the kernel offers.
+/// Where a v1 controller is mounted, by /proc/self/mountinfo: `docker info` shows what the kernel
+/// offers.
 std::string v1_mount(const std::string& mounts, const std::string& controller) {
   for (const std::string& line : base::split(mounts, '\n')) {
     if (line.find(" - cgroup ") == std::string::npos) continue;
     const std::vector<std::string> words = base::split(line, ' ');
     const std::vector<std::string> options = base::split(words.back(), ',');
-    if (std::ranges::find(options, controller) != options.end() && words.size() > 4) return words[4];
+    if (std::ranges::find(options, controller) != options.end() && words.size() > 4)
+      return words[4];
   }
   return {};
 }
@@ -62,7 +67,8 @@ void read_v1(Host& host, const std::string& mounts) {
 }
 
 void read_v2(Host& host) {
-  const std::vector<std::string> given = base::split(first_line("/sys/fs/cgroup/cgroup.controllers"), ' ');
+  const std::vector<std::string> given =
+      base::split(first_line("/sys/fs/cgroup/cgroup.controllers"), ' ');
   const auto has = [&](const char* name) { return std::ranges::find(given, name) != given.end(); };
   host.memory_limit = has("memory");
   host.swap_limit = has("memory");
@@ -86,7 +92,7 @@ Host read_host() {
   if (host.operating_system.empty()) host.operating_system = "Linux";
   host.os_version = os_release(release, "VERSION_ID");
   host.cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
-  struct sysinfo memory {};
+  struct sysinfo memory{};
   ::sysinfo(&memory);
   host.memory_bytes = static_cast<std::int64_t>(memory.totalram) * memory.mem_unit;
 
@@ -102,7 +108,11 @@ Host read_host() {
   return host;
 }
 
-std::int64_t open_descriptors() { return entries("/proc/self/fd"); }
-std::int64_t running_threads() { return entries("/proc/self/task"); }
+std::int64_t open_descriptors() {
+  return entries("/proc/self/fd");
+}
+std::int64_t running_threads() {
+  return entries("/proc/self/task");
+}
 
 }  // namespace wharf::engine

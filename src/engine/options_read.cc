@@ -18,8 +18,10 @@ using base::JsonObject;
 using base::Kind;
 using base::quoted;
 
-[[noreturn]] void bad_argument(const Option& option, const std::string& value, const std::string& why) {
-  const std::string name = option.letter ? fmt::format("-{}, --{}", option.letter, option.flag) : fmt::format("--{}", option.flag);
+[[noreturn]] void bad_argument(const Option& option, const std::string& value,
+                               const std::string& why) {
+  const std::string name = option.letter ? fmt::format("-{}, --{}", option.letter, option.flag)
+                                         : fmt::format("--{}", option.flag);
   fail(Kind::InvalidArgument, "invalid argument {} for \"{}\" flag: {}", quoted(value), name, why);
 }
 
@@ -30,14 +32,16 @@ bool flag_value(const Option& option, const std::string& value) {
   for (const std::string_view no : {"0", "f", "F", "FALSE", "false", "False"}) {
     if (value == no) return false;
   }
-  bad_argument(option, value, fmt::format("strconv.ParseBool: parsing {}: invalid syntax", quoted(value)));
+  bad_argument(option, value,
+               fmt::format("strconv.ParseBool: parsing {}: invalid syntax", quoted(value)));
 }
 
 std::int64_t number_value(const Option& option, const std::string& value) {
   std::int64_t number = 0;
   const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
   if (read.ec != std::errc() || read.ptr != value.data() + value.size()) {
-    bad_argument(option, value, fmt::format("strconv.ParseInt: parsing {}: invalid syntax", quoted(value)));
+    bad_argument(option, value,
+                 fmt::format("strconv.ParseInt: parsing {}: invalid syntax", quoted(value)));
   }
   return number;
 }
@@ -45,7 +49,8 @@ std::int64_t number_value(const Option& option, const std::string& value) {
 /// "name=rest"; without '=' it is an error.
 std::pair<std::string, std::string> pair_value(const Option& option, const std::string& value) {
   const std::size_t equals = value.find('=');
-  if (equals == std::string::npos || equals == 0) bad_argument(option, value, "expected name=value");
+  if (equals == std::string::npos || equals == 0)
+    bad_argument(option, value, "expected name=value");
   return {value.substr(0, equals), value.substr(equals + 1)};
 }
 
@@ -54,7 +59,8 @@ void add_ulimit(const Option& option, const std::string& value, JsonObject& into
   const auto [name, limits] = pair_value(option, value);
   const std::size_t colon = limits.find(':');
   const std::int64_t soft = number_value(option, limits.substr(0, colon));
-  const std::int64_t hard = colon == std::string::npos ? soft : number_value(option, limits.substr(colon + 1));
+  const std::int64_t hard =
+      colon == std::string::npos ? soft : number_value(option, limits.substr(colon + 1));
   into[name] = JsonObject{{"Name", name}, {"Hard", hard}, {"Soft", soft}};
 }
 
@@ -86,15 +92,28 @@ JsonArray& array_of(Json& value) {
 
 void add_value(const Option& option, const std::string& value, Json& into) {
   switch (option.shape) {
-    case Shape::Flag: into = flag_value(option, value); return;
-    case Shape::Number: into = number_value(option, value); return;
-    case Shape::Text: into = value; return;
-    case Shape::List: array_of(into).emplace_back(value); return;
-    case Shape::Ulimits: add_ulimit(option, value, object_of(into)); return;
-    case Shape::Pools: array_of(into).emplace_back(pool_value(option, value)); return;
+    case Shape::Flag:
+      into = flag_value(option, value);
+      return;
+    case Shape::Number:
+      into = number_value(option, value);
+      return;
+    case Shape::Text:
+      into = value;
+      return;
+    case Shape::List:
+      array_of(into).emplace_back(value);
+      return;
+    case Shape::Ulimits:
+      add_ulimit(option, value, object_of(into));
+      return;
+    case Shape::Pools:
+      array_of(into).emplace_back(pool_value(option, value));
+      return;
     case Shape::Switches: {
       const std::size_t equals = value.find('=');
-      object_of(into)[value.substr(0, equals)] = equals == std::string::npos || flag_value(option, value.substr(equals + 1));
+      object_of(into)[value.substr(0, equals)] =
+          equals == std::string::npos || flag_value(option, value.substr(equals + 1));
       return;
     }
     case Shape::Pairs: {
@@ -113,7 +132,8 @@ void add_value(const Option& option, const std::string& value, Json& into) {
       object_of(object_of(into)[driver])[key] = text;
       return;
     }
-    case Shape::Object: fail(Kind::InvalidArgument, "--{} has no value on the command line", option.flag);
+    case Shape::Object:
+      fail(Kind::InvalidArgument, "--{} has no value on the command line", option.flag);
   }
 }
 
@@ -158,7 +178,8 @@ class FlagReader {
   void read_letters(const std::string& argument) {
     for (std::size_t i = 1; i < argument.size(); ++i) {
       const Option* option = option_by_letter(argument[i]);
-      if (!option) fail(Kind::InvalidArgument, "unknown shorthand flag: '{}' in {}", argument[i], argument);
+      if (!option)
+        fail(Kind::InvalidArgument, "unknown shorthand flag: '{}' in {}", argument[i], argument);
       const bool equals = i + 1 < argument.size() && argument[i + 1] == '=';
       if (equals) return put(*option, argument.substr(i + 2));
       if (option->shape == Shape::Flag) {
@@ -187,12 +208,22 @@ class FlagReader {
 void check_shape(const Option& option, const Json& value) {
   bool right = true;
   switch (option.shape) {
-    case Shape::Flag: right = value.is_bool(); break;
-    case Shape::Number: right = value.is_int64() || value.is_uint64(); break;
-    case Shape::Text: right = value.is_string(); break;
+    case Shape::Flag:
+      right = value.is_bool();
+      break;
+    case Shape::Number:
+      right = value.is_int64() || value.is_uint64();
+      break;
+    case Shape::Text:
+      right = value.is_string();
+      break;
     case Shape::List:
-    case Shape::Pools: right = value.is_array(); break;
-    default: right = value.is_object(); break;
+    case Shape::Pools:
+      right = value.is_array();
+      break;
+    default:
+      right = value.is_object();
+      break;
   }
   if (option.key == "default-shm-size") right = value.is_string() || value.is_number();
   if (right) return;
@@ -208,7 +239,8 @@ std::string go_text(const Json& value) {
     return "[" + base::join(parts, " ") + "]";
   }
   if (!value.is_object()) return base::to_text(value);
-  for (const auto& [key, element] : value.get_object()) parts.push_back(fmt::format("{}:{}", std::string(key), go_text(element)));
+  for (const auto& [key, element] : value.get_object())
+    parts.push_back(fmt::format("{}:{}", std::string(key), go_text(element)));
   return "map[" + base::join(parts, " ") + "]";
 }
 
@@ -217,7 +249,8 @@ void spread_proxies(const Json& proxies, Given& given) {
   for (const auto& [name, value] : proxies.get_object()) {
     const std::string key(name);
     if ((key != "http-proxy" && key != "https-proxy" && key != "no-proxy") || !value.is_string()) {
-      fail(Kind::InvalidArgument, "the following directives don't match any configuration option: {}", key);
+      fail(Kind::InvalidArgument,
+           "the following directives don't match any configuration option: {}", key);
     }
     given[key] = value;
   }
@@ -225,7 +258,9 @@ void spread_proxies(const Json& proxies, Given& given) {
 
 }  // namespace
 
-Given parse_flags(std::span<const std::string> arguments) { return FlagReader(arguments).read(); }
+Given parse_flags(std::span<const std::string> arguments) {
+  return FlagReader(arguments).read();
+}
 
 Given parse_file(std::string_view text) {
   // Docker: editors of another system put a byte order mark there.
@@ -233,7 +268,8 @@ Given parse_file(std::string_view text) {
   if (base::trim(text).empty()) return {};
   const Json json = base::parse_json(text);
   if (json.is_null()) return {};
-  if (!json.is_object()) fail(Kind::InvalidArgument, "the configuration file must hold a JSON object");
+  if (!json.is_object())
+    fail(Kind::InvalidArgument, "the configuration file must hold a JSON object");
 
   Given given;
   std::vector<std::string> unknown;
@@ -244,12 +280,15 @@ Given parse_file(std::string_view text) {
       unknown.emplace_back(name);
     } else if (!value.is_null()) {
       check_shape(*option, value);
-      if (option->key == "proxies") spread_proxies(value, given);
-      else given[std::string(name)] = value;
+      if (option->key == "proxies")
+        spread_proxies(value, given);
+      else
+        given[std::string(name)] = value;
     }
   }
   if (unknown.empty()) return given;
-  fail(Kind::InvalidArgument, "the following directives don't match any configuration option: {}", base::join(unknown, ", "));
+  fail(Kind::InvalidArgument, "the following directives don't match any configuration option: {}",
+       base::join(unknown, ", "));
 }
 
 Given merge(const Given& flags, const Given& file) {
@@ -262,14 +301,16 @@ Given merge(const Given& flags, const Given& file) {
       continue;
     }
     if (key == "runtimes") {  // Docker: these are put together.
-      for (const auto& [name, runtime] : value.get_object()) merged[key].get_object()[name] = runtime;
+      for (const auto& [name, runtime] : value.get_object())
+        merged[key].get_object()[name] = runtime;
       continue;
     }
-    conflicts.push_back(
-        fmt::format("{}: (from flag: {}, from file: {})", key, go_text(value), go_text(found->second)));
+    conflicts.push_back(fmt::format("{}: (from flag: {}, from file: {})", key, go_text(value),
+                                    go_text(found->second)));
   }
   if (conflicts.empty()) return merged;
-  fail(Kind::InvalidArgument, "the following directives are specified both as a flag and in the configuration file: {}",
+  fail(Kind::InvalidArgument,
+       "the following directives are specified both as a flag and in the configuration file: {}",
        base::join(conflicts, ", "));
 }
 

@@ -30,9 +30,9 @@ struct AddressPool {
 };
 
 struct BridgeSettings {
-  std::string name;  ///< --bridge: "" is "docker0", "none" is no default network.
-  std::string address;     ///< --bip
-  std::string address6;    ///< --bip6
+  std::string name;      ///< --bridge: "" is "docker0", "none" is no default network.
+  std::string address;   ///< --bip
+  std::string address6;  ///< --bip6
   std::string fixed_cidr;
   std::string fixed_cidr6;
   std::string gateway;
@@ -69,9 +69,9 @@ struct UlimitSetting {
 };
 
 struct ContainerSettings {
-  std::string cgroup_parent;       ///< "" is "/docker".
+  std::string cgroup_parent;  ///< "" is "/docker".
   std::string cgroup_driver = "cgroupfs";
-  std::string cgroup_namespace;    ///< --default-cgroupns-mode; "" follows the cgroup version.
+  std::string cgroup_namespace;  ///< --default-cgroupns-mode; "" follows the cgroup version.
   std::string ipc_mode = "private";
   std::int64_t shm_bytes = 64 << 20;
   std::map<std::string, UlimitSetting> ulimits;

@@ -17,24 +17,42 @@ constexpr std::size_t kDrainBytes = 256 << 10;
 
 const char* reason_phrase(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 204: return "No Content";
-    case 301: return "Moved Permanently";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 413: return "Request Entity Too Large";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Status";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 204:
+      return "No Content";
+    case 301:
+      return "Moved Permanently";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Request Entity Too Large";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Status";
   }
 }
 
@@ -43,11 +61,14 @@ std::string http_date() {
   tm utc{};
   ::gmtime_r(&now, &utc);
   std::array<char, 64> text{};
-  const std::size_t length = ::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+  const std::size_t length =
+      ::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
   return {text.data(), length};
 }
 
-bool has_no_body(int status) { return status == 204 || status == 304 || status < 200; }
+bool has_no_body(int status) {
+  return status == 204 || status == 304 || status < 200;
+}
 
 /// Whatever the stream says went wrong, the client is not there any more.
 template <class Step>
@@ -55,7 +76,8 @@ auto with_client(Step step) {
   try {
     return step();
   } catch (const base::Error& error) {
-    throw base::Error(Kind::Cancelled, fmt::format("client gone: {}", error.what()), error.error_number());
+    throw base::Error(Kind::Cancelled, fmt::format("client gone: {}", error.what()),
+                      error.error_number());
   }
 }
 
@@ -70,19 +92,20 @@ class Connection::RequestBody final : public Body {
   std::size_t read(std::span<char> into) override {
     if (into.empty() || done()) return 0;
     answer_expectation();
-    return connection_.parser_->body_done() || left_ >= 0 ? read_known(into) : read_chunked(into);
+    return left_ >= 0 ? read_known(into) : read_chunked(into);
   }
 
   bool done() const {
     if (!connection_.head_.has_body) return true;
-    return left_ >= 0 ? left_ == 0 : connection_.parser_->body_done();
+    return left_ >= 0 ? left_ == 0 : chunks_.done();
   }
 
   bool untouched_expectation() const { return !expectation_answered_ && expects_continue(); }
 
  private:
   bool expects_continue() const {
-    return !connection_.head_.http_1_0 && connection_.head_.headers.has_token("Expect", "100-continue");
+    return !connection_.head_.http_1_0 &&
+           connection_.head_.headers.has_token("Expect", "100-continue");
   }
 
   void answer_expectation() {
@@ -107,22 +130,22 @@ class Connection::RequestBody final : public Body {
   }
 
   std::size_t read_chunked(std::span<char> into) {
-    while (!connection_.parser_->body_done()) {
-      if (connection_.input_.empty()) more_input();
-      const std::size_t got = connection_.parser_->put_body(connection_.input_, into);
-      if (got != 0) return got;
-      if (!connection_.parser_->body_done()) more_input();
+    while (true) {
+      const std::size_t got = chunks_.put(connection_.input_, into);
+      if (got != 0 || chunks_.done()) return got;
+      more_input();
     }
-    return 0;
   }
 
   void more_input() {
     connection_.stream_->set_idle_timeout_ms(kBodyTimeoutMs);
-    if (!with_client([&] { return connection_.fill(); })) base::fail(Kind::InvalidArgument, "unexpected EOF");
+    if (!with_client([&] { return connection_.fill(); }))
+      base::fail(Kind::InvalidArgument, "unexpected EOF");
   }
 
   Connection& connection_;
   std::int64_t left_;  ///< -1 when chunked.
+  ChunkDecoder chunks_;
   bool expectation_answered_ = false;
 };
 
@@ -149,7 +172,8 @@ class Connection::Chunks final : public ChunkedWriter {
     if (connection_.answered_) return;
     connection_.stream_->set_idle_timeout_ms(-1);  // A slow reader of a stream delays only itself.
     connection_.cut_ = true;
-    connection_.send_head(status_, headers_, connection_.head_.http_1_0 ? "" : "Transfer-Encoding: chunked\r\n", {});
+    connection_.send_head(status_, headers_,
+                          connection_.head_.http_1_0 ? "" : "Transfer-Encoding: chunked\r\n", {});
   }
 
   bool started() const override { return connection_.answered_; }
@@ -171,7 +195,8 @@ std::string Body::read_all(std::size_t limit) {
   std::string all;
   std::array<char, 16 << 10> piece;
   while (const std::size_t got = read(piece)) {
-    if (all.size() + got > limit) base::fail(Kind::TooLarge, "request body is larger than {} bytes", limit);
+    if (all.size() + got > limit)
+      base::fail(Kind::TooLarge, "request body is larger than {} bytes", limit);
     all.append(piece.data(), got);
   }
   return all;
@@ -211,14 +236,14 @@ const RequestHead* Connection::next_request() {
     if (!(stream_->wait(POLLIN) && fill())) return nullptr;
   }
   const std::int64_t deadline = base::monotonic_ns() + kHeadTimeoutMs * std::int64_t{1'000'000};
-  parser_ = std::make_unique<RequestParser>();
-  while (!parser_->put_head(input_)) {
+  RequestParser parser;
+  while (!parser.put_head(input_)) {
     const std::int64_t left_ms = (deadline - base::monotonic_ns()) / 1'000'000;
     if (left_ms <= 0) throw BadRequest(408, "the request header took longer than 10 s");
     stream_->set_idle_timeout_ms(static_cast<int>(left_ms));
     if (!fill()) return nullptr;
   }
-  head_ = parser_->head();
+  head_ = parser.head();
   body_ = std::make_unique<RequestBody>(*this);
   stream_->set_idle_timeout_ms(kReplyTimeoutMs);
   chunks_.reset();
@@ -230,10 +255,14 @@ const RequestHead* Connection::next_request() {
   return &head_;
 }
 
-Body& Connection::body() { return *body_; }
+Body& Connection::body() {
+  return *body_;
+}
 
-void Connection::send_head(int status, const Headers& headers, std::string_view framing, std::string_view text) {
-  std::string out = fmt::format("HTTP/1.{} {} {}\r\n", head_.http_1_0 ? 0 : 1, status, reason_phrase(status));
+void Connection::send_head(int status, const Headers& headers, std::string_view framing,
+                           std::string_view text) {
+  std::string out =
+      fmt::format("HTTP/1.{} {} {}\r\n", head_.http_1_0 ? 0 : 1, status, reason_phrase(status));
   for (const auto& [name, value] : headers) {
     // A line feed in a value would begin another header: it came from an object's name.
     if (value.find_first_of("\r\n") != std::string::npos) continue;
@@ -250,9 +279,11 @@ void Connection::send_head(int status, const Headers& headers, std::string_view 
 }
 
 void Connection::respond(int status, const Headers& headers, std::string_view text) {
-  const std::string framing = has_no_body(status) ? "" : fmt::format("Content-Length: {}\r\n", text.size());
+  const std::string framing =
+      has_no_body(status) ? "" : fmt::format("Content-Length: {}\r\n", text.size());
   stream_->set_idle_timeout_ms(kReplyTimeoutMs);
-  send_head(status, headers, framing, head_.method == "HEAD" || has_no_body(status) ? std::string_view() : text);
+  send_head(status, headers, framing,
+            head_.method == "HEAD" || has_no_body(status) ? std::string_view() : text);
 }
 
 ChunkedWriter& Connection::stream(int status, const Headers& headers) {
@@ -264,7 +295,8 @@ Hijacked Connection::take() {
   watch_.reset();
   const std::lock_guard lock(mutex_);
   answered_ = true;
-  os::Fd socket = transport_ == Transport::Tls ? pump(std::move(stream_)) : blocking_copy(stream_->fd());
+  os::Fd socket =
+      transport_ == Transport::Tls ? pump(std::move(stream_)) : blocking_copy(stream_->fd());
   stream_.reset();
   return {std::move(socket), std::move(input_)};
 }
@@ -287,7 +319,6 @@ bool Connection::finish_request() {
   if (!body_->done()) linger();
   if (!body_->done() || cut_ || !head_.keep_alive) return false;
   body_.reset();
-  parser_.reset();
   return true;
 }
 
@@ -296,7 +327,8 @@ void Connection::refuse(const BadRequest& bad) {
   head_.keep_alive = false;
   Headers headers;
   headers.add("Content-Type", "text/plain; charset=utf-8");
-  respond(bad.status(), headers, fmt::format("{} {}: {}", bad.status(), reason_phrase(bad.status()), bad.what()));
+  respond(bad.status(), headers,
+          fmt::format("{} {}: {}", bad.status(), reason_phrase(bad.status()), bad.what()));
   linger();
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/chunks.h"
 #include "http/message.h"
 #include "http/request_parser.h"
 #include "http/stream.h"
@@ -69,15 +70,15 @@ class Connection {
 
   void write(std::string_view bytes);
   bool fill();
-  void send_head(int status, const Headers& headers, std::string_view framing, std::string_view text);
+  void send_head(int status, const Headers& headers, std::string_view framing,
+                 std::string_view text);
   void linger();
 
   std::unique_ptr<Stream> stream_;
   Watcher& watcher_;
   const Transport transport_;
-  std::mutex mutex_;  ///< Between take(), gone() and the interrupts of another thread.
-  std::string input_;      ///< Read and not yet used.
-  std::unique_ptr<RequestParser> parser_;
+  std::mutex mutex_;   ///< Between take(), gone() and the interrupts of another thread.
+  std::string input_;  ///< Read and not yet used.
   RequestHead head_;
   std::unique_ptr<RequestBody> body_;
   std::unique_ptr<Chunks> chunks_;

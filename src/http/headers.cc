@@ -26,7 +26,8 @@ std::string query_text(std::string_view text) {
   if (decoded) return std::move(*decoded);
   std::size_t at = text.find('%');
   while (!broken_escape(text, at)) at = text.find('%', at + 1);
-  base::fail(base::Kind::InvalidArgument, "invalid URL escape {}", base::quoted(text.substr(at, 3)));
+  base::fail(base::Kind::InvalidArgument, "invalid URL escape {}",
+             base::quoted(text.substr(at, 3)));
 }
 
 }  // namespace
@@ -44,7 +45,8 @@ std::string_view Headers::get(std::string_view name) const {
 }
 
 bool Headers::contains(std::string_view name) const {
-  return std::ranges::any_of(fields_, [&](const auto& field) { return base::equal_fold(field.first, name); });
+  return std::ranges::any_of(
+      fields_, [&](const auto& field) { return base::equal_fold(field.first, name); });
 }
 
 bool Headers::has_token(std::string_view name, std::string_view token) const {
@@ -100,7 +102,8 @@ Query Query::parse(std::string_view text) {
     }
     const std::size_t equals = pair.find('=');
     std::string key = query_text(pair.substr(0, equals));
-    std::string value = equals == std::string_view::npos ? std::string() : query_text(pair.substr(equals + 1));
+    std::string value =
+        equals == std::string_view::npos ? std::string() : query_text(pair.substr(equals + 1));
     query.values_.emplace_back(std::move(key), std::move(value));
   }
   return query;

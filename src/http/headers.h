@@ -12,7 +12,9 @@ namespace wharf::http {
 
 class Headers {
  public:
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+  void add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
 
   /// Replaces every field of that name.
   void set(std::string_view name, std::string value);

@@ -19,7 +19,7 @@ struct RequestHead {
   std::string target;  ///< As sent, "/v1.51/info?x=1".
   bool http_1_0 = false;
   bool keep_alive = true;
-  bool has_body = false;              ///< A length other than 0, or chunks.
+  bool has_body = false;             ///< A length other than 0, or chunks.
   std::int64_t content_length = -1;  ///< -1 when chunked.
   Headers headers;
 };
@@ -55,8 +55,9 @@ class ChunkedWriter {
 
 /// A connection that stopped being HTTP.
 struct Hijacked {
-  os::Fd socket;            ///< Plain bytes both ways, also when the client speaks TLS.
-  std::string already_read;  ///< What the client sent after the head: comes before the socket's bytes.
+  os::Fd socket;  ///< Plain bytes both ways, also when the client speaks TLS.
+  std::string
+      already_read;  ///< What the client sent after the head: comes before the socket's bytes.
 };
 
 }  // namespace wharf::http

@@ -65,7 +65,8 @@ void run(Stream& outer, Stream& inner) {
 
 os::Fd pump(std::unique_ptr<Stream> stream) {
   std::array<int, 2> ends{};
-  os::check(WHARF_CALL(socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), "make socket pair");
+  os::check(WHARF_CALL(socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()),
+            "make socket pair");
   os::Fd ours(ends[0]);
   os::Fd theirs(ends[1]);
   std::thread([outer = std::move(stream), inner = plain_stream(std::move(ours))] {

@@ -1,6 +1,6 @@
 #include "http/request_parser.h"
 
-#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <charconv>
 
@@ -16,7 +16,8 @@ using ErrorCode = boost::system::error_code;
   if (failed == beast_http::error::header_limit || failed == beast_http::error::buffer_overflow) {
     throw BadRequest(431, "request header is larger than 64 KiB");
   }
-  if (failed == beast_http::error::bad_version) throw BadRequest(505, "unsupported protocol version");
+  if (failed == beast_http::error::bad_version)
+    throw BadRequest(505, "unsupported protocol version");
   throw BadRequest(400, failed.message());
 }
 
@@ -28,17 +29,20 @@ void check_framing(const Headers& headers, bool http_1_0) {
   for (const auto& [name, value] : headers) {
     if (base::equal_fold(name, "Content-Length")) {
       ++lengths;
-      if (value.find_first_not_of("0123456789") != std::string::npos) throw BadRequest(400, "bad Content-Length");
+      if (value.find_first_not_of("0123456789") != std::string::npos)
+        throw BadRequest(400, "bad Content-Length");
     } else if (base::equal_fold(name, "Transfer-Encoding")) {
       ++codings;
-      if (!base::equal_fold(value, "chunked")) throw BadRequest(501, "unsupported transfer encoding");
+      if (!base::equal_fold(value, "chunked"))
+        throw BadRequest(501, "unsupported transfer encoding");
     } else if (base::equal_fold(name, "Host")) {
       ++hosts;
     }
   }
   if (lengths > 1) throw BadRequest(400, "too many Content-Length headers");
   if (codings > 1) throw BadRequest(400, "too many transfer encodings");
-  if (codings != 0 && lengths != 0) throw BadRequest(400, "both Content-Length and Transfer-Encoding");
+  if (codings != 0 && lengths != 0)
+    throw BadRequest(400, "both Content-Length and Transfer-Encoding");
   if (codings != 0 && http_1_0) throw BadRequest(400, "Transfer-Encoding in an HTTP/1.0 request");
   if (hosts > 1) throw BadRequest(400, "too many Host headers");
   if (hosts == 0 && !http_1_0) throw BadRequest(400, "missing required Host header");
@@ -56,7 +60,7 @@ struct RequestParser::Beast {
     return parser.put(boost::asio::const_buffer(input.data(), input.size()), failed);
   }
 
-  beast_http::request_parser<beast_http::buffer_body> parser;
+  beast_http::request_parser<beast_http::empty_body> parser;
 };
 
 RequestParser::RequestParser() : beast_(std::make_unique<Beast>()) {}
@@ -84,7 +88,8 @@ RequestHead RequestParser::head() const {
   head.target = std::string(message.target());
   head.http_1_0 = message.version() < 11;
   head.keep_alive = message.keep_alive();
-  for (const auto& field : message) head.headers.add(std::string(field.name_string()), std::string(field.value()));
+  for (const auto& field : message)
+    head.headers.add(std::string(field.name_string()), std::string(field.value()));
   check_framing(head.headers, head.http_1_0);
 
   const std::string_view length = head.headers.get("Content-Length");
@@ -92,25 +97,12 @@ RequestHead RequestParser::head() const {
     head.has_body = true;
   } else {
     head.content_length = 0;
-    const auto read = std::from_chars(length.data(), length.data() + length.size(), head.content_length);
+    const auto read =
+        std::from_chars(length.data(), length.data() + length.size(), head.content_length);
     if (!length.empty() && read.ec != std::errc()) throw BadRequest(400, "bad Content-Length");
     head.has_body = head.content_length > 0;
   }
   return head;
 }
-
-std::size_t RequestParser::put_body(std::string& input, std::span<char> into) {
-  auto& body = beast_->parser.get().body();
-  body.data = into.data();
-  body.size = into.size();
-  body.more = true;
-  ErrorCode failed;
-  const std::size_t used = beast_->put(input, failed);
-  input.erase(0, used);
-  if (failed && failed != beast_http::error::need_more && failed != beast_http::error::need_buffer) refuse(failed);
-  return into.size() - body.size;
-}
-
-bool RequestParser::body_done() const { return beast_->parser.is_done(); }
 
 }  // namespace wharf::http

@@ -1,4 +1,4 @@
-// The parser of what clients send: heads and chunked bodies, by Boost.Beast.
+// The parser of the heads that clients send, by Boost.Beast.
 //
 // It is pushed bytes and owns none; it never reads a socket. What HTTP lets two programs
 // read differently is refused here: a length together with chunks, two lengths, a negative
@@ -6,7 +6,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,7 +19,8 @@ inline constexpr std::size_t kHeadLimit = 64 << 10;
 /// A head that cannot be answered by a route: the status to answer before closing.
 class BadRequest : public base::Error {
  public:
-  BadRequest(int status, const std::string& why) : Error(base::Kind::InvalidArgument, why), status_(status) {}
+  BadRequest(int status, const std::string& why)
+      : Error(base::Kind::InvalidArgument, why), status_(status) {}
   int status() const { return status_; }
 
  private:
@@ -38,11 +38,6 @@ class RequestParser {
   bool put_head(std::string& input);
 
   RequestHead head() const;
-
-  /// Takes bytes of a chunked body from the front of `input`, and says how many decoded bytes
-  /// were put `into`. 0 means more input is needed, or the end (body_done()). Throws BadRequest.
-  std::size_t put_body(std::string& input, std::span<char> into);
-  bool body_done() const;
 
  private:
   struct Beast;

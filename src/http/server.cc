@@ -15,7 +15,8 @@ constexpr int kLongestPauseMs = 1000;
 
 /// Accepting failed for want of something that others will give back.
 bool is_shortage(int error_number) {
-  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM;
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
+         error_number == ENOMEM;
 }
 
 /// Said without a thread and without waiting: a client that does not read loses it.
@@ -31,11 +32,15 @@ void turn_away(const os::Fd& client, std::string_view why) {
 
 }  // namespace
 
-Server::Server(Service service, std::size_t connections) : service_(std::move(service)), limit_(connections) {
-  stop_event_ = os::Fd(os::check(WHARF_CALL(eventfd, 0, EFD_CLOEXEC | EFD_NONBLOCK), "make eventfd"));
+Server::Server(Service service, std::size_t connections)
+    : service_(std::move(service)), limit_(connections) {
+  stop_event_ =
+      os::Fd(os::check(WHARF_CALL(eventfd, 0, EFD_CLOEXEC | EFD_NONBLOCK), "make eventfd"));
 }
 
-Server::~Server() { stop(0); }
+Server::~Server() {
+  stop(0);
+}
 
 void Server::listen(Listener listener) {
   listeners_.push_back(std::move(listener));
@@ -44,11 +49,13 @@ void Server::listen(Listener listener) {
 
 void Server::accept_clients(const Listener& listener) {
   int pause_ms = kFirstPauseMs;
-  std::array<pollfd, 2> watched{{{stop_event_.get(), POLLIN, 0}, {listener.socket.get(), POLLIN, 0}}};
+  std::array<pollfd, 2> watched{
+      {{stop_event_.get(), POLLIN, 0}, {listener.socket.get(), POLLIN, 0}}};
   while (true) {
     WHARF_CALL(poll, watched.data(), watched.size(), -1);
     if (watched[0].revents != 0) return;
-    os::Fd client(WHARF_CALL(accept4, listener.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    os::Fd client(
+        WHARF_CALL(accept4, listener.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (client) {
       pause_ms = kFirstPauseMs;
       admit(listener, std::move(client));
@@ -65,7 +72,8 @@ void Server::accept_clients(const Listener& listener) {
 void Server::admit(const Listener& listener, os::Fd client) {
   {
     const std::lock_guard lock(mutex_);
-    if (threads_ >= limit_) return turn_away(client, "too many connections: the daemon serves at most 4096 at once");
+    if (threads_ >= limit_)
+      return turn_away(client, "too many connections: the daemon serves at most 4096 at once");
     ++threads_;
   }
   const auto owned = std::make_shared<os::Fd>(std::move(client));
@@ -86,8 +94,9 @@ void Server::admit(const Listener& listener, os::Fd client) {
 
 void Server::serve(const Listener& listener, os::Fd client) {
   try {
-    std::unique_ptr<Stream> stream =
-        listener.tls ? listener.tls->accept(std::move(client), kHeadTimeoutMs) : plain_stream(std::move(client));
+    std::unique_ptr<Stream> stream = listener.tls
+                                         ? listener.tls->accept(std::move(client), kHeadTimeoutMs)
+                                         : plain_stream(std::move(client));
     Connection connection(std::move(stream), watcher_, listener.transport);
     {
       const std::lock_guard lock(mutex_);

@@ -26,7 +26,8 @@ std::string openssl_reason() {
 /// The server's end of a TLS connection. SSL allows one call at a time; waits are outside.
 class ServerStream final : public Stream {
  public:
-  ServerStream(os::Fd socket, ssl_ctx_st* context) : Stream(std::move(socket)), ssl_(SSL_new(context)) {
+  ServerStream(os::Fd socket, ssl_ctx_st* context)
+      : Stream(std::move(socket)), ssl_(SSL_new(context)) {
     SSL_set_fd(ssl_, fd().get());
     SSL_set_accept_state(ssl_);
   }
@@ -108,7 +109,8 @@ void ask_for_certificates(SSL_CTX* context, const std::string& ca_file) {
   STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(ca_file.c_str());
   if (!names || SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
     const std::string reason = openssl_reason();
-    base::fail(Kind::InvalidArgument, "could not read CA certificate {}: {}", base::quoted(ca_file), reason);
+    base::fail(Kind::InvalidArgument, "could not read CA certificate {}: {}", base::quoted(ca_file),
+               reason);
   }
   SSL_CTX_set_client_CA_list(context, names);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
@@ -128,7 +130,9 @@ TlsServer::TlsServer(const TlsServerOptions& options) : context_(SSL_CTX_new(TLS
   made.release();
 }
 
-TlsServer::~TlsServer() { SSL_CTX_free(context_); }
+TlsServer::~TlsServer() {
+  SSL_CTX_free(context_);
+}
 
 std::unique_ptr<Stream> TlsServer::accept(os::Fd socket, int timeout_ms) const {
   const int flags = os::check(WHARF_CALL(fcntl, socket.get(), F_GETFL), "read socket flags");

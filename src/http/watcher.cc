@@ -18,7 +18,8 @@ void Watcher::start() {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = 0;
-  os::check(WHARF_CALL(epoll_ctl, epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event), "watch eventfd");
+  os::check(WHARF_CALL(epoll_ctl, epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event),
+            "watch eventfd");
   thread_ = std::thread([this] { run(); });
 }
 
@@ -29,7 +30,8 @@ Watcher::Watch Watcher::watch(int socket, std::stop_source gone) {
   epoll_event event{};
   event.events = EPOLLRDHUP | EPOLLONESHOT;
   event.data.u64 = number;
-  os::check(WHARF_CALL(epoll_ctl, epoll_.get(), EPOLL_CTL_ADD, socket, &event), "watch a connection");
+  os::check(WHARF_CALL(epoll_ctl, epoll_.get(), EPOLL_CTL_ADD, socket, &event),
+            "watch a connection");
   watched_.emplace(number, std::move(gone));
   return Watch(*this, number, socket);
 }

@@ -45,7 +45,9 @@ class Watcher::Watch {
       : watcher_(&watcher), number_(number), socket_(socket) {}
   ~Watch();
   Watch(Watch&& other) noexcept
-      : watcher_(std::exchange(other.watcher_, nullptr)), number_(other.number_), socket_(other.socket_) {}
+      : watcher_(std::exchange(other.watcher_, nullptr)),
+        number_(other.number_),
+        socket_(other.socket_) {}
   Watch& operator=(Watch&&) = delete;
 
  private:

@@ -1,9 +1,9 @@
 #include "image/save.h"
 
+#include "archive/tar_writer.h"
 #include "base/error.h"
 #include "content/blobs.h"
 #include "image/documents.h"
-#include "image/tar_writer.h"
 #include "layer/layers.h"
 
 namespace wharf::image {
@@ -180,26 +180,30 @@ class Save {
 
   void write() {
     if (!index_.empty()) {
-      tar_.directory("blobs/");
-      tar_.directory("blobs/sha256/");
+      tar_.entry({.name = "blobs", .type = archive::Type::Directory, .mode = 0755});
+      tar_.entry({.name = "blobs/sha256", .type = archive::Type::Directory, .mode = 0755});
     }
-    for (const auto& [digest, text] : documents_) tar_.file(blob_path(digest), text);
+    for (const auto& [digest, text] : documents_) file(blob_path(digest), text, 0644);
     for (const auto& [diff_id, size] : sizes_) {
-      tar_.begin(blob_path(diff_id), static_cast<std::uint64_t>(size));
-      layers_.write_tar(diff_id, [&](std::string_view bytes) { tar_.write(bytes); });
-      tar_.end();
+      tar_.entry({.name = blob_path(diff_id), .mode = 0644, .size = static_cast<std::uint64_t>(size)});
+      layers_.write_tar(diff_id, [&](std::string_view bytes) { tar_.content(bytes); });
     }
-    tar_.file("index.json", index_text(index_.empty() ? Json(nullptr) : Json(index_)));
-    if (!order_.empty()) tar_.file("manifest.json", archive_text());
-    tar_.file("oci-layout", R"({"imageLayoutVersion":"1.0.0"})", 0444);
+    file("index.json", index_text(index_.empty() ? Json(nullptr) : Json(index_)), 0644);
+    if (!order_.empty()) file("manifest.json", archive_text(), 0644);
+    file("oci-layout", R"({"imageLayoutVersion":"1.0.0"})", 0444);
     tar_.finish();
+  }
+
+  /// All times are 0: the same images give the same bytes.
+  void file(const std::string& name, std::string_view text, mode_t mode) {
+    tar_.entry({.name = name, .mode = mode, .size = text.size()}, text);
   }
 
   const Images& images_;
   const content::Blobs& blobs_;
   layer::Layers& layers_;
   const SaveRequest& request_;
-  TarWriter tar_;
+  archive::TarWriter tar_;
 
   JsonArray index_;
   std::map<base::Digest, std::string> documents_;

@@ -23,16 +23,14 @@ os::Path prepared(const os::Path& directory) {
 }  // namespace
 
 Busy::Busy(LayersState& state, std::unique_lock<std::mutex>& lock, const base::Digest& diff_id)
-    : state_(state), diff_id_(diff_id.text()) {
+    : state_(state), lock_(lock), diff_id_(diff_id.text()) {
   state.changed.wait(lock, [&] { return !state.busy.contains(diff_id_); });
   state.busy.insert(diff_id_);
 }
 
 Busy::~Busy() {
-  {
-    const std::lock_guard lock(state_.lock);
-    state_.busy.erase(diff_id_);
-  }
+  if (!lock_.owns_lock()) lock_.lock();
+  state_.busy.erase(diff_id_);
   state_.changed.notify_all();
 }
 
@@ -84,6 +82,13 @@ std::optional<base::Digest> LayersState::proof(const base::Digest& blob) {
 std::shared_ptr<Pin::Held> LayersState::live(const std::string& diff_id) {
   const auto found = pins.find(diff_id);
   return found == pins.end() ? nullptr : found->second.lock();
+}
+
+/// As live(), where the answer is enough: a pin taken only to look could be the last one, and its
+/// end must not come with the lock held.
+bool LayersState::pinned(const std::string& diff_id) const {
+  const auto found = pins.find(diff_id);
+  return found != pins.end() && !found->second.expired();
 }
 
 Pin LayersState::hold_new(const LayerInfo& info, bool committed) {
@@ -216,7 +221,7 @@ std::uint64_t LayersState::collect() {
   for (const LayerInfo& one : unused) {
     std::unique_lock guard(lock);
     const Busy busy_now(*this, guard, one.diff_id);
-    if (live(one.diff_id.text())) continue;
+    if (pinned(one.diff_id.text())) continue;
     guard.unlock();
     bool removed = false;
     database.write([&](store::Transaction& transaction) {
@@ -237,7 +242,7 @@ void LayersState::discard(const Pin::Held& held) {
   std::unique_lock guard(lock);
   const Busy busy_now(*this, guard, held.info.diff_id);
   // Brought again meanwhile by somebody else: theirs now.
-  if (live(held.info.diff_id.text())) return;
+  if (pinned(held.info.diff_id.text())) return;
   pins.erase(held.info.diff_id.text());
   guard.unlock();
   try {

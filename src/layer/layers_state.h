@@ -63,6 +63,7 @@ struct LayersState : std::enable_shared_from_this<LayersState> {
 
  private:
   std::shared_ptr<Pin::Held> live(const std::string& diff_id);
+  bool pinned(const std::string& diff_id) const;
   Pin hold_new(const LayerInfo& info, bool committed);
 };
 
@@ -75,6 +76,7 @@ class Busy {
 
  private:
   LayersState& state_;
+  std::unique_lock<std::mutex>& lock_;
   std::string diff_id_;
 };
 

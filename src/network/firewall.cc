@@ -76,11 +76,11 @@ void Firewall::add_frame(NftBatch& batch) const {
   batch.add_rule("forward", NftRule().jump_by_interface(Side::In, kInternal));
   batch.add_rule("forward", NftRule().jump_by_interface(Side::Out, kToBridge));
   if (options_.drop_foreign_forwarding) {
-    // Bridges are left to those who made them: other daemons forward too.
-    batch.add_rule("forward", NftRule()
-                                  .interface_kind_is_not(Side::In, "bridge")
-                                  .interface_kind_is_not(Side::Out, "bridge")
-                                  .drop());
+    // Bridges are left to those who made them: other daemons forward too. Hardware has no kind
+    // at all, so such a rule never matches it: hence two that accept and one that drops.
+    batch.add_rule("forward", NftRule().interface_kind_is(Side::In, "bridge").accept());
+    batch.add_rule("forward", NftRule().interface_kind_is(Side::Out, "bridge").accept());
+    batch.add_rule("forward", NftRule().drop());
   }
 
   batch.add_chain(kPublished);

@@ -71,7 +71,7 @@ class AddressRange : public std::enable_shared_from_this<AddressRange> {
   const Subnet part_;
   mutable std::mutex mutex_;
   std::map<std::uint32_t, std::uint64_t> words_;  ///< A bit per address; absent words are zero.
-  std::uint32_t last_ = 0;                        ///< Offset of the last address given.
+  std::uint32_t next_ = 0;                        ///< Offset behind the last address given.
   std::uint64_t taken_ = 0;
 };
 

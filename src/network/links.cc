@@ -234,7 +234,9 @@ void create_veth(NetlinkSocket& socket, const VethPair& pair, const os::Fd& netn
   host->ifi_change = IFF_UP;
   mnl_attr_put_strz(message, IFLA_IFNAME, pair.host_name.c_str());
   mnl_attr_put_u32(message, IFLA_MTU, static_cast<std::uint32_t>(pair.mtu));
-  mnl_attr_put_u32(message, IFLA_MASTER, static_cast<std::uint32_t>(pair.bridge_index));
+  if (pair.bridge_index != 0) {
+    mnl_attr_put_u32(message, IFLA_MASTER, static_cast<std::uint32_t>(pair.bridge_index));
+  }
   nlattr* info = mnl_attr_nest_start(message, IFLA_LINKINFO);
   mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
   nlattr* data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
@@ -250,7 +252,7 @@ void create_veth(NetlinkSocket& socket, const VethPair& pair, const os::Fd& netn
   mnl_attr_nest_end(message, peer);
   mnl_attr_nest_end(message, data);
   mnl_attr_nest_end(message, info);
-  put_port_mode(batch, pair);
+  if (pair.bridge_index != 0) put_port_mode(batch, pair);
   socket.transact(batch);
 }
 

@@ -46,7 +46,7 @@ void delete_address(os::NetlinkSocket& socket, const LinkAddress& address);
 /// A pair of Ethernet devices: one end a port of a bridge here, the other in a container.
 struct VethPair {
   std::string host_name;
-  int bridge_index = 0;
+  int bridge_index = 0;  ///< 0: a port of none.
   int mtu = 1500;
   bool isolated = false;  ///< Reaches no other isolated port of its bridge (icc=false).
   std::string peer_name;

@@ -14,7 +14,10 @@
 #include <string>
 
 #include "base/event.h"
+#include "base/ids.h"
+#include "network/links.h"
 #include "network/networks.h"
+#include "network/pool.h"
 #include "os/file.h"
 #include "os/namespace.h"
 #include "store/database.h"
@@ -24,7 +27,10 @@ namespace wharf::network::lab {
 /// Runs the body in a thread with a network namespace of its own, loopback up.
 inline void in_new_world(const std::function<void()>& body) {
   NetworkNamespace world = NetworkNamespace::make();
-  os::in_network_namespace(world.fd, [&] { body(); });
+  os::in_network_namespace(world.fd, [&] {
+    os::write_sysctl("net/ipv4/ip_forward", "0");  // Inherited from the first namespace.
+    body();
+  });
 }
 
 /// Keeps what was published, for tests to look at.
@@ -76,6 +82,21 @@ inline PortMap publish(const std::string& port, const std::string& ip, const std
   map[Port::parse(port)] = {PortBinding{ip, host}};
   return map;
 }
+
+/// The world behind the host's uplink: 203.0.113.2, with the host (203.0.113.1) as its router.
+struct Outside {
+  Outside() : netns(NetworkNamespace::make()) {
+    auto here = os::NetlinkSocket::open(NETLINK_ROUTE);
+    VethPair pair;
+    pair.host_name = "up0";
+    pair.peer_name = "eth0";
+    pair.peer_mac = MacAddress::random();
+    create_veth(here, pair, netns.fd);
+    add_address(here, find_link(here, "up0")->index, Ipv4::parse("203.0.113.1"), 24);
+    set_up_interface(netns.route, {2, Ipv4::parse("203.0.113.2"), 24, Ipv4::parse("203.0.113.1")});
+  }
+  NetworkNamespace netns;
+};
 
 struct SocketAddress {
   sockaddr_in in{};
@@ -143,7 +164,8 @@ inline std::string ask(int type, const std::string& address, int port, int timeo
   if (::connect(fd.get(), to.get(), sizeof to.in) < 0 && errno != EINPROGRESS) {
     return errno == ECONNREFUSED ? "refused" : std::string("error: ") + std::strerror(errno);
   }
-  if (type == SOCK_DGRAM) [[maybe_unused]] const ssize_t n = ::send(fd.get(), "?", 1, 0);
+  if (type == SOCK_DGRAM) [[maybe_unused]]
+    const ssize_t n = ::send(fd.get(), "?", 1, 0);
   pollfd poll{fd.get(), POLLIN, 0};
   if (::poll(&poll, 1, timeout_ms) <= 0) return "silence";
   char text[256];

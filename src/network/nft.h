@@ -29,7 +29,7 @@ class NftRule {
   NftRule& interface_is(Side side, const std::string& name);
   NftRule& interface_is_not(Side side, const std::string& name);
   NftRule& interface_in_set(Side side, const std::string& set);
-  NftRule& interface_kind_is_not(Side side, const std::string& kind);
+  NftRule& interface_kind_is(Side side, const std::string& kind);
   NftRule& source_in(const Subnet& subnet);
   NftRule& destination_in(const Subnet& subnet);
   NftRule& destination_is_local();        ///< fib daddr type local

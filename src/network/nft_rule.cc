@@ -105,11 +105,11 @@ NftRule& NftRule::interface_is_not(Side side, const std::string& name) {
   return interface_compared(side, name, false);
 }
 
-NftRule& NftRule::interface_kind_is_not(Side side, const std::string& kind) {
+NftRule& NftRule::interface_kind_is(Side side, const std::string& kind) {
   char padded[IFNAMSIZ] = {};
   kind.copy(padded, sizeof padded - 1);
   load_meta(rule_.get(), side == Side::In ? NFT_META_IIFKIND : NFT_META_OIFKIND, kFirst);
-  compare(rule_.get(), NFT_CMP_NEQ, padded, sizeof padded);
+  compare(rule_.get(), NFT_CMP_EQ, padded, sizeof padded);
   return *this;
 }
 

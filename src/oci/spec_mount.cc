@@ -90,10 +90,6 @@ bool apply_switch(std::string_view name, MountOptions& options) {
          name == "noiversion" || name == "loud" || name == "silent";
 }
 
-bool is_label(std::string_view option) {
-  return option.starts_with("context=") || option.starts_with("z") || option.starts_with("Z");
-}
-
 void read_options(SpecReader& reader, const JsonNode& list, MountOptions& options) {
   std::size_t left = 0;
   for (const JsonNode& node : list) {
@@ -135,7 +131,7 @@ void read_mount(SpecReader& reader, const JsonNode& node, Mount& mount) {
   if (!mount.options.bind && mount.type.empty()) {
     reader.refuse("mounts.type of", mount.destination, "is not given");
   }
-  if (mount.options.bind && !mount.options.data.empty() && !is_label(mount.options.data[0])) {
+  if (mount.options.bind && !mount.options.data.empty()) {
     reader.refuse("mounts.options", mount.options.data[0], "means nothing for a bind mount");
   }
   if (mount.options.bind && mount.source.empty()) {

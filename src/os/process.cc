@@ -4,11 +4,15 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/poll.h"
+
+// glibc 2.36 forgets to say that these have C linkage.
+extern "C" {
+#include <sys/pidfd.h>
+}
 
 namespace wharf::os {
 namespace {

@@ -47,6 +47,8 @@ struct Inputs {
   int network_namespace = -1;
   /// A file of struct sock_filter; -1: the spec's linux.seccomp is compiled.
   int seccomp = -1;
+  /// SECCOMP_FILTER_FLAG_* for that file.
+  unsigned seccomp_flags = 0;
   /// Put on 0, 1 and 2 when the process has no terminal; -1: /dev/null.
   int stdio[3] = {-1, -1, -1};
   /// A connected socket where the terminal's master is sent too (OCI --console-socket).
@@ -71,13 +73,17 @@ struct Task {
   int terminal = -1;
   /// Readable when init has news; closed and -1 once the program runs.
   int channel = -1;
-  /// The process that joins the namespaces for an exec and ends before it runs.
+  /// The process that joins the namespaces for an exec and ends as soon as it runs.
   pid_t joiner = -1;
+  /// A page shared with the joiner: what became of the exec.
+  struct ExecNotes* notes = nullptr;
+  /// Where the joiner sends the terminal.
+  int terminal_channel = -1;
 };
 void close_task(Task& task);
 
-/// Needs `hierarchies` from cgroup::discover(); `group` becomes the container's cgroup.
-/// On failure nothing is left: no process, no cgroup.
+/// `group` was placed (cgroup::Group::place) and is made here, with the spec's resources. On
+/// failure nothing is left: no process, no cgroup.
 bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& group,
                       Task& task, Failure& failure);
 
@@ -90,8 +96,15 @@ bool finish_create(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& g
 /// failure: init writes "exec /x: exec format error" to its stderr and ends with 255.
 bool start_container(Task& task, Failure& failure);
 
+/// The two halves of start_container(), for a caller that polls task.channel in between: a
+/// startContainer hook or a program on a hung file system may take for ever.
+bool send_start(Task& task, Failure& failure);
+bool finish_start(Task& task, Failure& failure);
+
 /// The container that a process joins.
 struct Target {
+  /// The container's id: the process joins its session keyring.
+  std::string_view id = "";
   pid_t init_pid = -1;
   int init_pidfd = -1;
   /// CLONE_NEW* of the namespaces that differ from the caller's (namespaces_of()).
@@ -99,6 +112,7 @@ struct Target {
   cgroup::Group* group = nullptr;
   /// As in Inputs; -1: none.
   int seccomp = -1;
+  unsigned seccomp_flags = 0;
   int stdio[3] = {-1, -1, -1};
   int console_socket = -1;
   bool end_with_caller = false;
@@ -108,14 +122,25 @@ struct Target {
 /// The kinds of namespace that a container of this spec has of its own.
 std::uint64_t namespaces_of(const oci::Spec& spec, const Inputs& inputs);
 
-/// task.channel becomes readable when the process runs or failed; then call finish_exec().
+/// task.channel (the joiner's pidfd) becomes readable when the process runs or failed; then
+/// call finish_exec(), which does not block.
+///
+///   caller            joiner (outside the pid namespace)      process
+///     clone3 ───────────► cgroup, setns, streams, identity
+///                         closes all other descriptors
+///                         clone3(VM|VFORK|PARENT) ─────────────► in the pid namespace now,
+///                         ends when it has executed ◄───────────  seccomp, execve
 bool exec_process(const oci::Process& process, const Target& target, Task& task,
                   Failure& failure);
-/// Reaps the joiner. task.pid and pidfd are the new process, a child of the caller.
+/// Reaps the joiner; waits for it when the channel is not readable yet. task.pid and pidfd are the new process, a child of the caller.
 bool finish_exec(Task& task, Failure& failure);
 
-/// Compiles linux.seccomp into a sealed memory file for Inputs::seccomp; -1 on failure.
-int compile_seccomp_file(Arena& arena, const oci::Spec& spec, Failure& failure);
+/// Compiles linux.seccomp into a memory file for Inputs::seccomp; -1 when it filters nothing,
+/// and on failure.
+int compile_seccomp_file(const base::JsonNode& profile, unsigned& flags, Failure& failure);
+
+/// Sends a terminal's master over a connected socket, as OCI's --console-socket wants it.
+bool send_terminal(int socket, int terminal);
 
 /// 127 when the program was not found, 126 when it may not be executed, else 128, as Docker
 /// derives it from the words.

@@ -20,7 +20,8 @@ bool is_address(const std::string& host) {
 
 }  // namespace
 
-void check_origin(const http::RequestHead& head, http::Transport transport, const std::vector<std::string>& names) {
+void check_origin(const http::RequestHead& head, http::Transport transport,
+                  const std::vector<std::string>& names) {
   if (transport == http::Transport::Unix) return;
   if (head.headers.contains("Origin")) {
     base::fail(base::Kind::Forbidden, "requests of web pages (header Origin) are refused");
@@ -30,8 +31,10 @@ void check_origin(const http::RequestHead& head, http::Transport transport, cons
   for (const std::string& name : names) {
     if (base::equal_fold(host, name)) return;
   }
-  base::fail(base::Kind::Forbidden, "host name {} is not a name of this daemon: use its address, or name it with -H tcp://NAME",
-             base::quoted(host));
+  base::fail(
+      base::Kind::Forbidden,
+      "host name {} is not a name of this daemon: use its address, or name it with -H tcp://NAME",
+      base::quoted(host));
 }
 
 }  // namespace wharf::server

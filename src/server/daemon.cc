@@ -74,10 +74,14 @@ struct Configuration {
 /// A missing file is fine unless it was named.
 Given read_config_file(const Given& flags) {
   const auto named = flags.find("config-file");
-  const std::string path = named == flags.end() ? Settings().config_file : std::string(named->second.get_string());
+  const std::string path =
+      named == flags.end() ? Settings().config_file : std::string(named->second.get_string());
   const std::optional<std::string> text = os::read_file_if_exists(path);
   if (!text && named != flags.end()) {
-    base::fail(Kind::InvalidArgument, "unable to configure the Docker daemon with file {}: open {}: no such file or directory", path, path);
+    base::fail(
+        Kind::InvalidArgument,
+        "unable to configure the Docker daemon with file {}: open {}: no such file or directory",
+        path, path);
   }
   if (!text) return {};
   try {
@@ -85,7 +89,8 @@ Given read_config_file(const Given& flags) {
     engine::merge(flags, given);
     return given;
   } catch (const Error& error) {
-    base::fail(Kind::InvalidArgument, "unable to configure the Docker daemon with file {}: {}", path, error.what());
+    base::fail(Kind::InvalidArgument, "unable to configure the Docker daemon with file {}: {}",
+               path, error.what());
   }
 }
 
@@ -94,7 +99,8 @@ Configuration configure(Given flags) {
   configuration.flags = std::move(flags);
   configuration.file = read_config_file(configuration.flags);
   std::vector<std::string> warnings;
-  configuration.settings = engine::to_settings(engine::merge(configuration.flags, configuration.file), warnings);
+  configuration.settings =
+      engine::to_settings(engine::merge(configuration.flags, configuration.file), warnings);
   set_log_level(configuration.settings);
   for (const std::string& warning : warnings) base::log_warn("{}", warning);
   return configuration;
@@ -122,7 +128,8 @@ void reload(engine::Engine& engine, Configuration& running) {
     set_log_level(settings);
     running.file = std::move(file);
     engine.reload(std::move(settings));
-    base::log_info("Got signal to reload configuration, reloaded from: {}", running.settings.config_file);
+    base::log_info("Got signal to reload configuration, reloaded from: {}",
+                   running.settings.config_file);
   } catch (const Error& error) {
     base::log_error("reload configuration: {}; the old one stays", error.what());
   }
@@ -130,8 +137,9 @@ void reload(engine::Engine& engine, Configuration& running) {
 }
 
 void log_activity(const engine::Engine& engine, const http::Server& server) {
-  base::log_info("{} connections, {} event listeners, {} threads, {} descriptors", server.connections(),
-                 engine.events.subscribers(), engine::running_threads(), engine::open_descriptors());
+  base::log_info("{} connections, {} event listeners, {} threads, {} descriptors",
+                 server.connections(), engine.events.subscribers(), engine::running_threads(),
+                 engine::open_descriptors());
 }
 
 /// After three signals in all nobody waits any longer.
@@ -146,7 +154,8 @@ void log_activity(const engine::Engine& engine, const http::Server& server) {
 }
 
 /// Until SIGTERM or SIGINT.
-void wait_for_end(const sigset_t& signals, engine::Engine& engine, const http::Server& server, Configuration& running) {
+void wait_for_end(const sigset_t& signals, engine::Engine& engine, const http::Server& server,
+                  Configuration& running) {
   while (true) {
     int number = 0;
     ::sigwait(&signals, &number);
@@ -173,16 +182,20 @@ int serve(Configuration running, const sigset_t& signals) {
 
   std::vector<http::Listener> listeners;
   for (const std::string& host : running.settings.hosts) {
-    for (http::Listener& listener : open_listeners(host, running.settings)) listeners.push_back(std::move(listener));
+    for (http::Listener& listener : open_listeners(host, running.settings))
+      listeners.push_back(std::move(listener));
   }
   engine.restore();
 
   const Dispatch dispatch(engine, host_names(running.settings));
-  http::Server server([&](http::Connection& connection, const http::RequestHead& head) { dispatch.answer(connection, head); });
+  http::Server server([&](http::Connection& connection, const http::RequestHead& head) {
+    dispatch.answer(connection, head);
+  });
   std::vector<std::string> sockets;
   for (http::Listener& listener : listeners) {
     base::log_info("API listen on {}", listener.name);
-    if (listener.transport == http::Transport::Unix && listener.name.starts_with('/')) sockets.push_back(listener.name);
+    if (listener.transport == http::Transport::Unix && listener.name.starts_with('/'))
+      sockets.push_back(listener.name);
     server.listen(std::move(listener));
   }
   base::log_info("Daemon has completed initialization");
@@ -191,7 +204,9 @@ int serve(Configuration running, const sigset_t& signals) {
   wait_for_end(signals, engine, server, running);
   notify_service_manager("STOPPING=1");
   std::thread([signals] { force_exit_loop(signals); }).detach();
-  const int grace_ms = running.settings.shutdown_timeout_s < 0 ? INT_MAX : running.settings.shutdown_timeout_s * 1000;
+  const int grace_ms = running.settings.shutdown_timeout_s < 0
+                           ? INT_MAX
+                           : running.settings.shutdown_timeout_s * 1000;
   server.stop(grace_ms);
   for (const std::string& socket : sockets) ::unlink(socket.c_str());
   base::log_info("Daemon shutdown complete");
@@ -212,13 +227,17 @@ int daemon_main(std::span<const std::string> arguments) {
   try {
     flags = engine::parse_flags(arguments);
   } catch (const Error& error) {
-    std::fprintf(stderr, "%s\n\nUsage:  dockerd [OPTIONS]\n\nRun 'dockerd --help' for more information\n", error.what());
+    std::fprintf(stderr,
+                 "%s\n\nUsage:  dockerd [OPTIONS]\n\nRun 'dockerd --help' for more information\n",
+                 error.what());
     return kUsageStatus;
   }
   try {
     if (is_set(flags, "help")) return print(engine::usage()), 0;
     if (is_set(flags, "version")) {
-      return print(fmt::format("Docker version {}, build {}\n", engine::kVersion, engine::kWharfVersion)), 0;
+      return print(fmt::format("Docker version {}, build {}\n", engine::kVersion,
+                               engine::kWharfVersion)),
+             0;
     }
     Configuration configuration = configure(flags);
     if (is_set(flags, "validate")) return print("configuration OK\n"), 0;

@@ -22,7 +22,8 @@ enum class Experimental { Named, Unnamed };
 http::Headers engine_headers(const engine::Settings& settings, Experimental experimental) {
   http::Headers headers;
   headers.add("Api-Version", api::kMaximum.text());
-  if (experimental == Experimental::Named) headers.add("Docker-Experimental", settings.experimental ? "true" : "false");
+  if (experimental == Experimental::Named)
+    headers.add("Docker-Experimental", settings.experimental ? "true" : "false");
   headers.add("Ostype", "linux");
   headers.add("Server", fmt::format("Docker/{} (linux)", engine::kVersion));
   return headers;
@@ -30,8 +31,8 @@ http::Headers engine_headers(const engine::Settings& settings, Experimental expe
 
 class LiveExchange final : public Exchange {
  public:
-  LiveExchange(http::Connection& connection, const http::RequestHead& head, const engine::Settings& settings,
-               RequestPath path)
+  LiveExchange(http::Connection& connection, const http::RequestHead& head,
+               const engine::Settings& settings, RequestPath path)
       : Exchange(head, path.version), connection_(connection), settings_(settings) {
     path_ = std::move(path);
   }
@@ -77,7 +78,8 @@ struct Match {
   Variables variables;
 };
 
-Match find_route(const std::vector<std::span<const Route>>& tables, std::string_view method, std::string_view path) {
+Match find_route(const std::vector<std::span<const Route>>& tables, std::string_view method,
+                 std::string_view path) {
   Match match;
   for (const std::span<const Route> table : tables) {
     for (const Route& route : table) {
@@ -90,25 +92,30 @@ Match find_route(const std::vector<std::span<const Route>>& tables, std::string_
   return match;
 }
 
-/// An error that is answered with the text alone, as Docker does for versions older than JSON errors.
+/// An error that is answered with the text alone, as Docker does for versions older than JSON
+/// errors.
 class VersionError : public Error {
  public:
-  VersionError(const std::string& text, bool as_plain) : Error(Kind::InvalidArgument, text), plain(as_plain) {}
+  VersionError(const std::string& text, bool as_plain)
+      : Error(Kind::InvalidArgument, text), plain(as_plain) {}
   const bool plain;
 };
 
 void check_version(const RequestPath& path, const engine::Settings& settings) {
   if (path.version_text.empty()) return;
   if (path.version < settings.minimum_api) {
-    throw VersionError(fmt::format("client version {} is too old. Minimum supported API version is {}, please upgrade "
-                                   "your client to a newer version",
-                                   path.version_text, settings.minimum_api.text()),
-                       path.version < api::kLowestMinimum);
+    throw VersionError(
+        fmt::format(
+            "client version {} is too old. Minimum supported API version is {}, please upgrade "
+            "your client to a newer version",
+            path.version_text, settings.minimum_api.text()),
+        path.version < api::kLowestMinimum);
   }
   if (path.version > api::kMaximum) {
-    throw VersionError(fmt::format("client version {} is too new. Maximum supported API version is {}",
-                                   path.version_text, api::kMaximum.text()),
-                       false);
+    throw VersionError(
+        fmt::format("client version {} is too new. Maximum supported API version is {}",
+                    path.version_text, api::kMaximum.text()),
+        false);
   }
 }
 
@@ -126,7 +133,8 @@ void answer_error(http::Connection& connection, http::Headers headers, const Err
   connection.respond(status, headers, base::to_text(body) + "\n");
 }
 
-void answer_version_error(http::Connection& connection, const engine::Settings& settings, const VersionError& error) {
+void answer_version_error(http::Connection& connection, const engine::Settings& settings,
+                          const VersionError& error) {
   http::Headers headers = engine_headers(settings, Experimental::Unnamed);
   if (!error.plain) return answer_error(connection, std::move(headers), error);
   headers.set("Content-Type", "text/plain; charset=utf-8");
@@ -136,7 +144,9 @@ void answer_version_error(http::Connection& connection, const engine::Settings& 
 /// Said to the client while that is possible, otherwise only to the log.
 void report(http::Connection& connection, const engine::Settings& settings, const Error& error,
             const http::RequestHead& head) {
-  if (error.kind() == Kind::Internal) base::log_error("{} {}: {}", head.method, head.target.substr(0, head.target.find('?')), error.what());
+  if (error.kind() == Kind::Internal)
+    base::log_error("{} {}: {}", head.method, head.target.substr(0, head.target.find('?')),
+                    error.what());
   if (connection.taken()) return;
   // Half an answer is out, or nobody is there: cutting the connection is all that can be said.
   if (connection.answered() || error.kind() == Kind::Cancelled) throw error;

@@ -21,19 +21,22 @@ bool is_token(std::string_view text) {
 std::string media_type(std::string_view header) {
   const std::string_view full = base::trim(header.substr(0, header.find(';')));
   const std::size_t slash = full.find('/');
-  if (full.empty()) fail(Kind::InvalidArgument, "malformed Content-Type header ({}): mime: no media type", header);
+  if (full.empty())
+    fail(Kind::InvalidArgument, "malformed Content-Type header ({}): mime: no media type", header);
   const bool valid = slash == std::string_view::npos
                          ? is_token(full)
                          : is_token(full.substr(0, slash)) && is_token(full.substr(slash + 1));
   if (!valid) {
-    fail(Kind::InvalidArgument, "malformed Content-Type header ({}): mime: unexpected content after media type", header);
+    fail(Kind::InvalidArgument,
+         "malformed Content-Type header ({}): mime: unexpected content after media type", header);
   }
   return base::lower(full);
 }
 
 void require_json_type(std::string_view header) {
   if (media_type(header) == "application/json") return;
-  fail(Kind::InvalidArgument, "unsupported Content-Type header ({}): must be 'application/json'", header);
+  fail(Kind::InvalidArgument, "unsupported Content-Type header ({}): must be 'application/json'",
+       header);
 }
 
 }  // namespace
@@ -68,7 +71,8 @@ bool Exchange::strict_flag(std::string_view key, bool otherwise) const {
   for (const std::string_view no : {"0", "f", "F", "FALSE", "false", "False"}) {
     if (value == no) return false;
   }
-  fail(Kind::InvalidArgument, "invalid value for {}: {}: strconv.ParseBool: parsing {}: invalid syntax", key, value,
+  fail(Kind::InvalidArgument,
+       "invalid value for {}: {}: strconv.ParseBool: parsing {}: invalid syntax", key, value,
        base::quoted(value));
 }
 
@@ -80,7 +84,8 @@ std::int64_t Exchange::number(std::string_view key, std::int64_t otherwise) cons
   const char* end = value.data() + value.size();
   const auto result = std::from_chars(begin, end, read);
   if (result.ec == std::errc::result_out_of_range) {
-    fail(Kind::InvalidArgument, "strconv.Atoi: parsing {}: value out of range", base::quoted(value));
+    fail(Kind::InvalidArgument, "strconv.Atoi: parsing {}: value out of range",
+         base::quoted(value));
   }
   if (result.ec != std::errc() || result.ptr != end) {
     fail(Kind::InvalidArgument, "strconv.Atoi: parsing {}: invalid syntax", base::quoted(value));
@@ -88,7 +93,9 @@ std::int64_t Exchange::number(std::string_view key, std::int64_t otherwise) cons
   return read;
 }
 
-base::Filters Exchange::filters() const { return base::Filters::parse(query_.get("filters")); }
+base::Filters Exchange::filters() const {
+  return base::Filters::parse(query_.get("filters"));
+}
 
 std::optional<base::Json> Exchange::json_body() {
   const std::string_view type = head_.headers.get("Content-Type");
@@ -117,20 +124,24 @@ http::Hijacked Exchange::hijack(std::string_view content_type, HijackHeaders wit
   const std::string protocol(headers().get("Upgrade"));
   std::string answer;
   if (wants_upgrade()) {
-    answer = fmt::format("HTTP/1.1 101 UPGRADED\r\nContent-Type: {}\r\nConnection: Upgrade\r\nUpgrade: {}\r\n",
-                         content_type, protocol.find_first_of("\r\n") == std::string::npos ? protocol : "tcp");
+    answer = fmt::format(
+        "HTTP/1.1 101 UPGRADED\r\nContent-Type: {}\r\nConnection: Upgrade\r\nUpgrade: {}\r\n",
+        content_type, protocol.find_first_of("\r\n") == std::string::npos ? protocol : "tcp");
   } else {
     // Docker: without an upgrade the type says "raw" also where the stream is multiplexed.
     answer = fmt::format("HTTP/1.1 200 OK\r\nContent-Type: {}\r\n", kRawStream);
   }
   if (with == HijackHeaders::All) {
-    for (const auto& [name, value] : usual_headers()) answer += fmt::format("{}: {}\r\n", name, value);
+    for (const auto& [name, value] : usual_headers())
+      answer += fmt::format("{}: {}\r\n", name, value);
   }
   http::Hijacked hijacked = take_connection();
   os::write_all(hijacked.socket, answer + "\r\n");
   return hijacked;
 }
 
-bool Exchange::wants_upgrade() const { return headers().contains("Upgrade"); }
+bool Exchange::wants_upgrade() const {
+  return headers().contains("Upgrade");
+}
 
 }  // namespace wharf::server

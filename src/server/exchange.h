@@ -80,7 +80,9 @@ class Exchange {
   // The answer. One of reply, stream, hijack, once.
 
   /// A header of the answer, also of an error's.
-  void set_header(std::string_view name, std::string value) { answer_headers_.set(name, std::move(value)); }
+  void set_header(std::string_view name, std::string value) {
+    answer_headers_.set(name, std::move(value));
+  }
 
   /// JSON with Docker's one line feed at the end.
   void reply(int status, const base::Json& value);
@@ -106,7 +108,8 @@ class Exchange {
   bool wants_upgrade() const;
 
  protected:
-  Exchange(http::RequestHead head, api::Version version) : head_(std::move(head)), version_(version) {}
+  Exchange(http::RequestHead head, api::Version version)
+      : head_(std::move(head)), version_(version) {}
   /// The usual headers of an answer: Server, Api-Version and so on, and what set_header() added.
   virtual http::Headers usual_headers() const = 0;
   virtual void send(int status, std::string_view content_type, std::string_view text) = 0;

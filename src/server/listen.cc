@@ -28,26 +28,31 @@ constexpr int kFirstInherited = 3;  // sd_listen_fds(3)
 sockaddr_un unix_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) fail(Kind::InvalidArgument, "listen unix {}: bind: path is too long", path);
+  if (path.size() >= sizeof address.sun_path)
+    fail(Kind::InvalidArgument, "listen unix {}: bind: path is too long", path);
   path.copy(address.sun_path, path.size());
   return address;
 }
 
 /// Whether a daemon still answers at `path`.
 bool is_alive(const std::string& path) {
-  const os::Fd probe(os::check(WHARF_CALL(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "make socket"));
+  const os::Fd probe(
+      os::check(WHARF_CALL(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "make socket"));
   const sockaddr_un address = unix_address(path);
-  return WHARF_CALL(connect, probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  return WHARF_CALL(connect, probe.get(), reinterpret_cast<const sockaddr*>(&address),
+                    sizeof address) == 0;
 }
 
 /// What lies at `path` may be a dead socket, nothing else.
 void check_place(const std::string& path) {
-  struct stat found {};
+  struct stat found{};
   if (::lstat(path.c_str(), &found) < 0) return;
   if (!S_ISSOCK(found.st_mode)) {
-    fail(Kind::InvalidArgument, "can't create unix socket {}: something is there that is no socket", path);
+    fail(Kind::InvalidArgument, "can't create unix socket {}: something is there that is no socket",
+         path);
   }
-  if (is_alive(path)) fail(Kind::Conflict, "can't create unix socket {}: a daemon is listening on it", path);
+  if (is_alive(path))
+    fail(Kind::Conflict, "can't create unix socket {}: a daemon is listening on it", path);
 }
 
 /// Nothing: the group does not exist. Docker: that is a warning unless the group was asked for.
@@ -55,10 +60,12 @@ std::optional<gid_t> group_id(const engine::Settings& settings) {
   gid_t number = 0;
   const std::string& name = settings.group;
   const auto read = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (!name.empty() && read.ec == std::errc() && read.ptr == name.data() + name.size()) return number;
+  if (!name.empty() && read.ec == std::errc() && read.ptr == name.data() + name.size())
+    return number;
   if (name.empty()) return 0;
   if (const struct group* found = ::getgrnam(name.c_str())) return found->gr_gid;
-  if (settings.group_given) fail(Kind::InvalidArgument, "can't create unix socket: group {} not found", name);
+  if (settings.group_given)
+    fail(Kind::InvalidArgument, "can't create unix socket: group {} not found", name);
   base::log_warn("could not change group to {}: group {} not found", name, name);
   return std::nullopt;
 }
@@ -69,11 +76,13 @@ http::Listener open_unix(std::string path, const engine::Settings& settings) {
   const std::optional<gid_t> group = group_id(settings);
   os::make_directories(os::Path(path).parent_path(), 0755);
   const std::string made = fmt::format("{}.{}", path, base::short_id(base::random_id()));
-  os::Fd socket(os::check(WHARF_CALL(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make socket"));
+  os::Fd socket(os::check(
+      WHARF_CALL(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make socket"));
   const sockaddr_un address = unix_address(made);
 
   const mode_t before = ::umask(0777);
-  const int bound = WHARF_CALL(bind, socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int bound =
+      WHARF_CALL(bind, socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int error_number = errno;
   ::umask(before);
   if (bound < 0) throw base::errno_error(error_number, fmt::format("listen unix {}: bind", path));
@@ -101,10 +110,12 @@ Address parse_address(std::string_view text, bool tls) {
   Address address;
   const std::size_t close = text.find(']');
   const std::size_t colon = text.rfind(':');
-  const bool has_port = colon != std::string_view::npos && (close == std::string_view::npos || colon > close);
+  const bool has_port =
+      colon != std::string_view::npos && (close == std::string_view::npos || colon > close);
   address.host = std::string(text.substr(0, has_port ? colon : text.size()));
   if (has_port) address.port = std::string(text.substr(colon + 1));
-  if (address.host.starts_with('[') && address.host.ends_with(']')) address.host = address.host.substr(1, address.host.size() - 2);
+  if (address.host.starts_with('[') && address.host.ends_with(']'))
+    address.host = address.host.substr(1, address.host.size() - 2);
   if (address.host.empty()) address.host = "localhost";
   if (address.port.empty()) address.port = tls ? "2376" : "2375";
   return address;
@@ -118,21 +129,29 @@ bool is_loopback(const sockaddr* address) {
 }
 
 /// An API without client certificates is root for whoever can connect (threats A62).
-void check_exposure(const engine::Settings& settings, const sockaddr* address, std::string_view name) {
+void check_exposure(const engine::Settings& settings, const sockaddr* address,
+                    std::string_view name) {
   if (settings.tls.verify) return;
-  base::log_warn("Binding to IP address without --tlsverify is insecure and gives root access on this machine to "
-                 "everyone who has access to your network. (host: {})", name);
+  base::log_warn(
+      "Binding to IP address without --tlsverify is insecure and gives root access on this machine "
+      "to "
+      "everyone who has access to your network. (host: {})",
+      name);
   if (is_loopback(address) || settings.tls.given) return;
   fail(Kind::InvalidArgument,
-       "API listens on tcp://{} without TLS verification: this must be asked for with --tls=false or "
-       "--tlsverify=false (or use --tlsverify)", name);
+       "API listens on tcp://{} without TLS verification: this must be asked for with --tls=false "
+       "or "
+       "--tlsverify=false (or use --tlsverify)",
+       name);
 }
 
 std::shared_ptr<const http::TlsServer> tls_server(const engine::Settings& settings) {
   if (!settings.tls.enabled) return nullptr;
   http::TlsServerOptions options;
-  const std::string home = ::getenv("DOCKER_CERT_PATH") ? ::getenv("DOCKER_CERT_PATH") : "/root/.docker";
-  options.certificate_file = settings.tls.certificate.empty() ? home + "/cert.pem" : settings.tls.certificate;
+  const std::string home =
+      ::getenv("DOCKER_CERT_PATH") ? ::getenv("DOCKER_CERT_PATH") : "/root/.docker";
+  options.certificate_file =
+      settings.tls.certificate.empty() ? home + "/cert.pem" : settings.tls.certificate;
   options.key_file = settings.tls.key.empty() ? home + "/key.pem" : settings.tls.key;
   options.ca_file = settings.tls.ca.empty() ? home + "/ca.pem" : settings.tls.ca;
   options.verify_clients = settings.tls.verify;
@@ -140,11 +159,17 @@ std::shared_ptr<const http::TlsServer> tls_server(const engine::Settings& settin
 }
 
 os::Fd bind_tcp(const addrinfo& address, const std::string& name) {
-  os::Fd socket(os::check(WHARF_CALL(socket, address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make socket"));
+  os::Fd socket(os::check(
+      WHARF_CALL(socket, address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+      "make socket"));
   const int on = 1;
-  os::check(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "set SO_REUSEADDR");
-  if (address.ai_family == AF_INET6) os::check(::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on), "set IPV6_V6ONLY");
-  os::check(WHARF_CALL(bind, socket.get(), address.ai_addr, address.ai_addrlen), "listen tcp {}: bind", name);
+  os::check(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on),
+            "set SO_REUSEADDR");
+  if (address.ai_family == AF_INET6)
+    os::check(::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on),
+              "set IPV6_V6ONLY");
+  os::check(WHARF_CALL(bind, socket.get(), address.ai_addr, address.ai_addrlen),
+            "listen tcp {}: bind", name);
   os::check(WHARF_CALL(listen, socket.get(), kBacklog), "listen tcp {}", name);
   return socket;
 }
@@ -156,7 +181,8 @@ std::vector<http::Listener> open_tcp(std::string_view text, const engine::Settin
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  if (const int failed = ::getaddrinfo(wanted.host.c_str(), wanted.port.c_str(), &hints, &found); failed != 0) {
+  if (const int failed = ::getaddrinfo(wanted.host.c_str(), wanted.port.c_str(), &hints, &found);
+      failed != 0) {
     fail(Kind::InvalidArgument, "listen tcp {}: {}", name, ::gai_strerror(failed));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, ::freeaddrinfo);
@@ -164,7 +190,8 @@ std::vector<http::Listener> open_tcp(std::string_view text, const engine::Settin
   const auto tls = tls_server(settings);
   std::vector<http::Listener> listeners;
   // As Go: a name is listened to at its first address.
-  listeners.push_back({bind_tcp(*found, name), tls ? http::Transport::Tls : http::Transport::Tcp, tls, name});
+  listeners.push_back(
+      {bind_tcp(*found, name), tls ? http::Transport::Tls : http::Transport::Tcp, tls, name});
   return listeners;
 }
 
@@ -177,7 +204,8 @@ int environment_number(const char* name) {
 
 /// Sockets that systemd opened: "fd://" all of them, "fd://3" or "fd://*" likewise.
 std::vector<http::Listener> take_inherited(std::string_view which) {
-  const int count = environment_number("LISTEN_PID") == ::getpid() ? environment_number("LISTEN_FDS") : 0;
+  const int count =
+      environment_number("LISTEN_PID") == ::getpid() ? environment_number("LISTEN_FDS") : 0;
   std::vector<http::Listener> listeners;
   for (int number = kFirstInherited; number < kFirstInherited + count; ++number) {
     if (!which.empty() && which != "*" && which != std::to_string(number)) continue;
@@ -186,23 +214,32 @@ std::vector<http::Listener> take_inherited(std::string_view which) {
     os::check(WHARF_CALL(fcntl, number, F_SETFL, flags | O_NONBLOCK), "take descriptor {}", number);
     sockaddr_storage bound{};
     socklen_t size = sizeof bound;
-    os::check(::getsockname(number, reinterpret_cast<sockaddr*>(&bound), &size), "take descriptor {}", number);
-    const auto transport = bound.ss_family == AF_UNIX ? http::Transport::Unix : http::Transport::Tcp;
+    os::check(::getsockname(number, reinterpret_cast<sockaddr*>(&bound), &size),
+              "take descriptor {}", number);
+    const auto transport =
+        bound.ss_family == AF_UNIX ? http::Transport::Unix : http::Transport::Tcp;
     listeners.push_back({os::Fd(number), transport, nullptr, fmt::format("fd://{}", number)});
   }
-  if (listeners.empty()) fail(Kind::InvalidArgument, "no sockets found via socket activation: make sure the service was started by systemd");
+  if (listeners.empty())
+    fail(Kind::InvalidArgument,
+         "no sockets found via socket activation: make sure the service was started by systemd");
   return listeners;
 }
 
 }  // namespace
 
-std::vector<http::Listener> open_listeners(const std::string& host, const engine::Settings& settings) {
+std::vector<http::Listener> open_listeners(const std::string& host,
+                                           const engine::Settings& settings) {
   const std::size_t scheme = host.find("://");
-  const std::string protocol = scheme == std::string::npos ? (host.starts_with('/') ? "unix" : "tcp") : host.substr(0, scheme);
+  const std::string protocol = scheme == std::string::npos
+                                   ? (host.starts_with('/') ? "unix" : "tcp")
+                                   : host.substr(0, scheme);
   const std::string rest = scheme == std::string::npos ? host : host.substr(scheme + 3);
   if (protocol == "fd") return take_inherited(rest);
   if (protocol == "tcp") return open_tcp(rest, settings);
-  if (protocol != "unix") fail(Kind::InvalidArgument, "invalid bind address ({}): unsupported protocol {}", host, base::quoted(protocol));
+  if (protocol != "unix")
+    fail(Kind::InvalidArgument, "invalid bind address ({}): unsupported protocol {}", host,
+         base::quoted(protocol));
   std::vector<http::Listener> listeners;
   listeners.push_back(open_unix(rest, settings));
   return listeners;
@@ -213,7 +250,8 @@ std::vector<std::string> host_names(const engine::Settings& settings) {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) == 0) names.emplace_back(name.data());
   for (const std::string& host : settings.hosts) {
-    if (host.starts_with("tcp://")) names.push_back(parse_address(std::string_view(host).substr(6), false).host);
+    if (host.starts_with("tcp://"))
+      names.push_back(parse_address(std::string_view(host).substr(6), false).host);
   }
   return names;
 }

@@ -16,7 +16,8 @@ PidFile::PidFile(std::string path) : path_(std::move(path)) {
   if (WHARF_CALL(flock, fd_.get(), LOCK_EX | LOCK_NB) < 0) {
     const std::string number(base::trim(os::read_all(fd_, 64)));
     base::fail(base::Kind::Conflict,
-               "failed to start daemon, ensure docker is not running or delete {}: process with PID {} is still running",
+               "failed to start daemon, ensure docker is not running or delete {}: process with "
+               "PID {} is still running",
                path_, number);
   }
   os::check(WHARF_CALL(ftruncate, fd_.get(), 0), "empty {}", path_);

@@ -61,7 +61,8 @@ RequestPath parse_request_path(std::string_view target) {
   }
   const std::optional<std::string> decoded = http::unescape(raw, http::Escapes::Path);
   if (!decoded) fail(Kind::InvalidArgument, "invalid URL escape in {}", base::quoted(raw));
-  if (decoded->find('\0') != std::string::npos) fail(Kind::InvalidArgument, "invalid character in path");
+  if (decoded->find('\0') != std::string::npos)
+    fail(Kind::InvalidArgument, "invalid character in path");
   result.path = *decoded;
   result.version_text = take_version(result.path);
   if (!result.version_text.empty()) result.version = api::Version::parse(result.version_text);

@@ -11,9 +11,9 @@
 namespace wharf::server {
 
 struct RequestPath {
-  std::string path;            ///< Decoded, "/containers/json".
-  std::string query;           ///< As sent, without '?'.
-  std::string version_text;    ///< "1.51"; "" when the path has no version.
+  std::string path;          ///< Decoded, "/containers/json".
+  std::string query;         ///< As sent, without '?'.
+  std::string version_text;  ///< "1.51"; "" when the path has no version.
   api::Version version = api::kMaximum;
   /// Docker: a path with "//" or ".." is answered 301 with the cleaned one.
   std::optional<std::string> redirect;

@@ -95,6 +95,7 @@ struct Supervisors::Parts {
                 [this](const Connection& dropped) { watcher.forget(dropped); });
   }
 
+  Compressor compressor;
   Watcher watcher;
   Spare spare;
 };
@@ -124,8 +125,9 @@ Task Supervisors::launch(LaunchRequest request, Events events) {
   for (const Attachment& each : request.attachments) message.descriptors.push_back(&each.socket);
 
   SpareSupervisor supervisor = parts_->spare.take();
-  auto connection = std::make_shared<Connection>(std::move(supervisor.command),
-                                                 std::move(event_pair.first), std::move(events));
+  auto connection =
+      std::make_shared<Connection>(std::move(supervisor.command), std::move(event_pair.first),
+                                   std::move(events), parts_->compressor);
   try {
     Answer answer = connection->call(std::move(message));
     connection->learn(answer);
@@ -150,7 +152,7 @@ std::optional<Task> Supervisors::reconnect(const std::filesystem::path& run_dire
   }
   os::SocketPair event_pair = os::make_socket_pair(SOCK_SEQPACKET | SOCK_NONBLOCK);
   auto connection = std::make_shared<Connection>(std::move(command), std::move(event_pair.first),
-                                                 std::move(events));
+                                                 std::move(events), parts_->compressor);
   wire::Plain hello{};
   hello.head.type = wire::Type::Hello;
   Outgoing message{{reinterpret_cast<const char*>(&hello), sizeof hello}, {&event_pair.second}};

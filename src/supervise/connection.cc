@@ -35,8 +35,11 @@ std::string as_bytes(const Message& message) {
 
 }  // namespace
 
-Connection::Connection(os::Fd command, os::Fd events, Events callbacks)
-    : command_(std::move(command)), events_(std::move(events)), callbacks_(std::move(callbacks)) {}
+Connection::Connection(os::Fd command, os::Fd events, Events callbacks, Compressor& compressor)
+    : command_(std::move(command)),
+      events_(std::move(events)),
+      compressor_(compressor),
+      callbacks_(std::move(callbacks)) {}
 
 Answer Connection::call(Outgoing request, milliseconds time) {
   const auto deadline = Clock::now() + time;
@@ -197,8 +200,12 @@ void Connection::handle(const wire::Event& event, std::vector<os::Fd>& descripto
     case wire::Type::Oom:
       if (callbacks_.oom) callbacks_.oom();
       return;
+    case wire::Type::Rotated:
+      if (descriptors.size() == 2)
+        compressor_.submit(
+            {weak_from_this(), event.exec, std::move(descriptors[0]), std::move(descriptors[1])});
+      return;
     default:
-      (void)descriptors;
       return;
   }
 }

@@ -11,12 +11,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "os/process.h"
 #include "supervise/client.h"
+#include "supervise/compressor.h"
 #include "supervise/protocol.h"
 
 namespace wharf::supervise {
@@ -33,9 +35,10 @@ struct Outgoing {
   std::vector<const os::Fd*> descriptors;
 };
 
-class Connection {
+class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(os::Fd command, os::Fd events, Events callbacks);
+  /// `compressor` outlives all connections.
+  Connection(os::Fd command, os::Fd events, Events callbacks, Compressor& compressor);
 
   /// Sends and waits for the answer; throws when it says that the request failed.
   Answer call(Outgoing request, std::chrono::milliseconds time = kRequestTimeout);
@@ -81,11 +84,11 @@ class Connection {
   };
   void read_answers(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds time);
   void handle(const wire::Event& event, std::vector<os::Fd>& descriptors);
-  void compress(const wire::Event& event, std::vector<os::Fd>& descriptors);
 
   os::Fd command_;
   os::Fd events_;
   os::Process init_;
+  Compressor& compressor_;
 
   mutable std::mutex lock_;
   std::condition_variable answered_;

@@ -113,6 +113,7 @@ int Supervisor::timeout_ms() const {
 }
 
 void Supervisor::init_channel_ready() {
+  if (stage_ == Stage::Starting) return start_ready();
   if (stage_ != Stage::Creating) return;
   base::Failure failure;
   poller_.forget(task_.channel);
@@ -128,6 +129,8 @@ void Supervisor::init_channel_ready() {
 }
 
 void Supervisor::init_ended() {
+  // A short program may be over before the news that it runs was read.
+  if (stage_ == Stage::Starting) start_ready();
   if (stage_ != Stage::Created && stage_ != Stage::Running) return;
   siginfo_t info{};
   if (waitid(P_PID, static_cast<id_t>(task_.pid), &info, WEXITED | WNOHANG) == 0 &&
@@ -151,6 +154,10 @@ void Supervisor::memory_short() {
     poller_.forget(memory_event_);
     return;
   }
+  note_memory_kills();
+}
+
+void Supervisor::note_memory_kills() {
   const std::uint64_t kills = group_.oom_kills();
   if (kills <= memory_kills_) return;
   memory_kills_ = kills;
@@ -160,7 +167,8 @@ void Supervisor::memory_short() {
 void Supervisor::finish() {
   // First the record: from here on the end is known whatever happens to this process.
   stdio_.close_all();
-  record_.oom_killed = group_.oom_kills() > 0;
+  note_memory_kills();
+  record_.oom_killed = memory_kills_ > 0;
   record_.dropped_lines = log_.dropped();
   write_exit_record(data_directory_, record_);
 

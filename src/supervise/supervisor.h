@@ -4,7 +4,7 @@
 // owns its standard streams, its log, its execs and its end, whether wharfd is there or not.
 // One thread and one epoll; nothing in the loop waits for anybody but with a bound.
 //
-//   Waiting ─Launch─► Creating ─PID 1 ready─► Created ─Start─► Running
+//   Waiting ─Launch─► Creating ─PID 1 ready─► Created ─Start─► Starting ─exec─► Running
 //        Running ─PID 1 ended─► Draining ─record, clean up, tell─► Telling ─Heard─► end
 //
 // Before Start the container is wharfd's: should wharfd go away, it is taken back. After that
@@ -53,7 +53,7 @@ class Supervisor {
   int run(int command);
 
  private:
-  enum class Stage { Waiting, Creating, Created, Running, Draining, Telling, Done };
+  enum class Stage { Waiting, Creating, Created, Starting, Running, Draining, Telling, Done };
 
   // supervisor.cc: the loop and the stages.
   void dispatch(const Poller::Ready& ready);
@@ -62,6 +62,7 @@ class Supervisor {
   void init_channel_ready();
   void init_ended();
   void memory_short();
+  void note_memory_kills();
   void finish();
   void take_back();
   void remove_traces();
@@ -71,6 +72,8 @@ class Supervisor {
   void request(std::span<char> message, Descriptors& descriptors);
   void numbers_request(const wire::Numbers& numbers);
   void start(std::uint32_t number);
+  void start_ready();
+  void start_failed(const base::Failure& failure);
   void attach(const wire::Attach& message, Descriptors& descriptors);
   void exec(const wire::Document& message, Descriptors& descriptors);
   void update(const wire::Document& message, Descriptors& descriptors);
@@ -125,6 +128,7 @@ class Supervisor {
   std::uint16_t rows_ = 0;
   std::uint16_t columns_ = 0;
   std::uint32_t launch_number_ = 0;
+  std::uint32_t start_number_ = 0;
 
   base::Arena config_arena_;
   std::span<char> config_text_;

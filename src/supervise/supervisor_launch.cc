@@ -157,6 +157,7 @@ bool Supervisor::open_places(const wire::Launch& launch, base::Failure& failure)
 
 bool Supervisor::create(base::Failure& failure) {
   if (!cgroup::discover(hierarchies_, failure)) return false;
+  if (!group_.place(hierarchies_, spec_->cgroups_path, failure)) return false;
   inputs_.id = id_.view();
   inputs_.rootfs = rootfs_;
   inputs_.network_namespace = network_namespace_;

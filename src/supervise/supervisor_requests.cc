@@ -50,11 +50,11 @@ void Supervisor::command_ready() {
   const ssize_t size = receive(command_, message_, descriptors);
   if (size < 0 && errno == EAGAIN) return;
   if (size <= 0) {
-    disconnect();
-    // Until Start the container is wharfd's.
+    // Until Start the container is wharfd's. The event socket closes with this process, when
+    // all is taken back: wharfd may wait for that.
     if (stage_ == Stage::Waiting) stage_ = Stage::Done;
-    if (stage_ == Stage::Creating || stage_ == Stage::Created) take_back();
-    return;
+    if (stage_ == Stage::Creating || stage_ == Stage::Created) return take_back();
+    return disconnect();
   }
   request({message_, static_cast<std::size_t>(size)}, descriptors);
 }
@@ -69,7 +69,8 @@ void Supervisor::request(std::span<char> message, Descriptors& descriptors) {
   wire::Numbers numbers;
   wire::Attach attach_message;
   wire::Document document;
-  const bool exists = stage_ == Stage::Created || stage_ == Stage::Running;
+  const bool exists =
+      stage_ == Stage::Created || stage_ == Stage::Starting || stage_ == Stage::Running;
   if (!exists) {
     errno = ESRCH;
     return refuse_errno(head.number, "request", "container is not running");
@@ -142,20 +143,32 @@ void Supervisor::start(std::uint32_t number) {
     return refuse_errno(number, "start", "container");
   }
   // The log and the attachments are ready before the first byte can come.
-  if (!stdio_.run()) failure.because_of_errno("watch standard streams");
+  start_number_ = number;
+  stage_ = Stage::Starting;
   record_.started_at_ns = wall_ns();
-  if (failure.failed() || !runtime::start_container(task_, failure)) {
-    // Taken back first: who hears of the failure may start the same container again.
-    take_back();
-    return refuse(number, "start", failure);
-  }
+  if (!stdio_.run()) failure.because_of_errno("watch standard streams");
+  if (failure.failed() || !runtime::send_start(task_, failure)) return start_failed(failure);
+  if (!poller_.watch(task_.channel, EPOLLIN, {Source::InitChannel, 0}))
+    return start_failed(failure);
+}
+
+void Supervisor::start_ready() {
+  base::Failure failure;
+  poller_.forget(task_.channel);
+  if (!runtime::finish_start(task_, failure)) return start_failed(failure);
   stage_ = Stage::Running;
   state_ = wire::State::Running;
   if (spec_) {
     base::Failure ignored;
     runtime::run_hooks(spec_->hooks.poststart, "poststart", hook_state("running"), ignored);
   }
-  answer(number);
+  answer(start_number_);
+}
+
+void Supervisor::start_failed(const base::Failure& failure) {
+  // Taken back first: who hears of the failure may start the same container again.
+  take_back();
+  refuse(start_number_, "start", failure);
 }
 
 void Supervisor::attach(const wire::Attach& message, Descriptors& descriptors) {
@@ -174,6 +187,7 @@ void Supervisor::exec(const wire::Document& message, Descriptors& descriptors) {
   if (document.text().empty()) failure.because("process of exec is empty or too large");
 
   runtime::Target target;
+  target.id = id_.view();
   target.init_pid = task_.pid;
   target.init_pidfd = task_.pidfd;
   target.namespaces = namespaces_;

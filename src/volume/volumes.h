@@ -33,7 +33,7 @@ namespace wharf::volume {
 using Labels = std::map<std::string, std::string>;
 
 struct CreateOptions {
-  std::string name;              ///< Empty: anonymous, 64 hex digits.
+  std::string name;  ///< Empty: anonymous, 64 hex digits.
   std::string driver = "local";
   std::optional<Labels> driver_options;
   std::optional<Labels> labels;

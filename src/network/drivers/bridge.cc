@@ -37,6 +37,16 @@ bool has_ipv6() {
   }
 }
 
+/// With br_netfilter the firewall sees what passes between ports of a bridge, and the isolation
+/// of ports would also cut the way to ports published by a neighbour.
+bool firewall_sees_bridged() {
+  try {
+    return os::read_sysctl("net/bridge/bridge-nf-call-iptables") == "1";
+  } catch (const base::Error&) {
+    return false;
+  }
+}
+
 Subnet subnet_of(const Network& network) {
   return Subnet::parse(network.ipam.at(0).subnet);
 }
@@ -130,7 +140,7 @@ void BridgeDriver::plug(const Network& network, const InterfacePlan& plan,
   VethPair pair;
   pair.bridge_index = bridge.index;
   if (bridge.options.mtu > 0) pair.mtu = bridge.options.mtu;
-  pair.isolated = !bridge.options.icc;
+  pair.isolated = !bridge.options.icc && !firewall_sees_bridged();
   pair.peer_name = plan.name;
   pair.peer_index = plan.index;
   pair.peer_mac = plan.mac;

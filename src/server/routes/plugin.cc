@@ -47,7 +47,9 @@ void check_remote(const std::string& remote, std::string_view before) {
   fail(kind, "{}invalid reference format: repository name ({}) must be lowercase", before, full);
 }
 
-[[noreturn]] void not_built() { fail(Kind::NotImplemented, "installing plugins is not built in this engine yet"); }
+[[noreturn]] void not_built() {
+  fail(Kind::NotImplemented, "installing plugins is not built in this engine yet");
+}
 
 void install(Engine&, Exchange& exchange) {
   check_remote(exchange.parameter("remote"), {});
@@ -76,6 +78,8 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> plugin_routes() { return kRoutes; }
+std::span<const Route> plugin_routes() {
+  return kRoutes;
+}
 
 }  // namespace wharf::server

@@ -19,7 +19,8 @@ using engine::Engine;
 
 [[noreturn]] void not_a_manager() {
   fail(Kind::Unavailable,
-       "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to "
+       "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to "
+       "connect this node to "
        "swarm and try again.");
 }
 
@@ -33,11 +34,14 @@ bool is_number(const std::string& text) {
 void require_version(const Exchange& exchange, std::string_view object) {
   const std::string& version = exchange.parameter("version");
   if (is_number(version)) return;
-  fail(Kind::InvalidArgument, "invalid {} version '{}': strconv.ParseUint: parsing {}: invalid syntax", object, version,
+  fail(Kind::InvalidArgument,
+       "invalid {} version '{}': strconv.ParseUint: parsing {}: invalid syntax", object, version,
        base::quoted(version));
 }
 
-void any(Engine&, Exchange&) { not_a_manager(); }
+void any(Engine&, Exchange&) {
+  not_a_manager();
+}
 
 void any_with_body(Engine&, Exchange& exchange) {
   exchange.json_body();
@@ -79,7 +83,8 @@ constexpr char kService[] = "service";
 template <char const* kObject>
 void update_data(Engine&, Exchange& exchange) {
   exchange.json_body();
-  if (!is_number(exchange.parameter("version"))) fail(Kind::InvalidArgument, "invalid {} version", kObject);
+  if (!is_number(exchange.parameter("version")))
+    fail(Kind::InvalidArgument, "invalid {} version", kObject);
   not_a_manager();
 }
 
@@ -111,7 +116,9 @@ void update_swarm(Engine&, Exchange& exchange) {
   not_a_manager();
 }
 
-void leave(Engine&, Exchange&) { fail(Kind::Unavailable, "This node is not part of a swarm"); }
+void leave(Engine&, Exchange&) {
+  fail(Kind::Unavailable, "This node is not part of a swarm");
+}
 
 std::string listen_address(Exchange& exchange) {
   std::string address;
@@ -126,7 +133,8 @@ std::string listen_address(Exchange& exchange) {
 }
 
 void join(Engine&, Exchange& exchange) {
-  if (listen_address(exchange).empty()) fail(Kind::InvalidArgument, "invalid ListenAddr \"\": invalid empty address");
+  if (listen_address(exchange).empty())
+    fail(Kind::InvalidArgument, "invalid ListenAddr \"\": invalid empty address");
   not_built("join");
 }
 
@@ -184,6 +192,8 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> swarm_routes() { return kRoutes; }
+std::span<const Route> swarm_routes() {
+  return kRoutes;
+}
 
 }  // namespace wharf::server

@@ -1,10 +1,12 @@
 // /_ping, /version, /info, /events and OPTIONS.
-#include "api/event.h"
 #include "api/system.h"
+
+#include "api/event.h"
 #include "base/time.h"
 #include "engine/engine.h"
 #include "engine/facts.h"
 #include "server/exchange.h"
+#include "server/parameters.h"
 #include "server/route.h"
 
 namespace wharf::server {
@@ -15,7 +17,8 @@ using base::Kind;
 using engine::Engine;
 
 void ping(Engine& engine, Exchange& exchange) {
-  const bool buildkit = !engine.settings()->features.contains("buildkit") || engine.settings()->features.at("buildkit");
+  const bool buildkit = !engine.settings()->features.contains("buildkit") ||
+                        engine.settings()->features.at("buildkit");
   exchange.set_header("Builder-Version", buildkit ? "2" : "1");
   exchange.set_header("Swarm", "inactive");
   exchange.set_header("Cache-Control", "no-cache, no-store, must-revalidate");
@@ -24,7 +27,9 @@ void ping(Engine& engine, Exchange& exchange) {
   exchange.reply_text(200, "text/plain; charset=utf-8", head ? "" : "OK");
 }
 
-void options(Engine&, Exchange& exchange) { exchange.reply(200); }
+void options(Engine&, Exchange& exchange) {
+  exchange.reply(200);
+}
 
 void version(Engine& engine, Exchange& exchange) {
   exchange.reply(200, api::to_json(engine::version_info(engine)));
@@ -34,22 +39,11 @@ void info(Engine& engine, Exchange& exchange) {
   exchange.reply(200, api::to_json(engine::info(engine), exchange.version()));
 }
 
-std::optional<base::Time> time_parameter(const Exchange& exchange, std::string_view key) {
-  const std::string& text = exchange.parameter(key);
-  if (text.empty()) return std::nullopt;
-  const std::string whole = text.substr(0, text.find('.'));
-  const bool digits = !whole.empty() && whole.find_first_not_of("0123456789", whole.starts_with('-') ? 1 : 0) == std::string::npos;
-  if (!digits) {
-    fail(Kind::InvalidArgument, "invalid value for '{}': invalid timestamp \"{}\": invalid seconds \"{}\": invalid syntax",
-         key, text, whole);
-  }
-  return base::parse_time_parameter(text);
-}
-
 /// Docker: since 1.52 the stream is application/jsonl unless the client names one of three types.
 std::string events_type(const Exchange& exchange) {
   if (exchange.before(52)) return "application/json";
-  for (const std::string_view offered : {"application/jsonl", "application/x-ndjson", "application/json-seq"}) {
+  for (const std::string_view offered :
+       {"application/jsonl", "application/x-ndjson", "application/json-seq"}) {
     if (exchange.headers().get("Accept") == offered) return std::string(offered);
   }
   return "application/jsonl";
@@ -81,11 +75,11 @@ class EventLines {
 };
 
 void events(Engine& engine, Exchange& exchange) {
-  const std::optional<base::Time> since = time_parameter(exchange, "since");
-  const std::optional<base::Time> until = time_parameter(exchange, "until");
+  const std::optional<base::Time> since = time_parameter(exchange, "since", "'since'");
+  const std::optional<base::Time> until = time_parameter(exchange, "until", "'until'");
   if (since && until && *until < *since) {
-    fail(Kind::InvalidArgument, "`since` time ({}) cannot be after `until` time ({})", exchange.parameter("since"),
-         exchange.parameter("until"));
+    fail(Kind::InvalidArgument, "`since` time ({}) cannot be after `until` time ({})",
+         exchange.parameter("since"), exchange.parameter("until"));
   }
   EventLines lines(exchange, events_type(exchange));
   const auto subscription = engine.events.subscribe(since, until);
@@ -100,16 +94,14 @@ void events(Engine& engine, Exchange& exchange) {
 }
 
 constexpr Route kRoutes[] = {
-    {"OPTIONS", "/{anyroute:.*}", options},
-    {"GET", "/_ping", ping},
-    {"HEAD", "/_ping", ping},
-    {"GET", "/version", version},
-    {"GET", "/info", info},
-    {"GET", "/events", events},
+    {"OPTIONS", "/{anyroute:.*}", options}, {"GET", "/_ping", ping}, {"HEAD", "/_ping", ping},
+    {"GET", "/version", version},           {"GET", "/info", info},  {"GET", "/events", events},
 };
 
 }  // namespace
 
-std::span<const Route> system_routes() { return kRoutes; }
+std::span<const Route> system_routes() {
+  return kRoutes;
+}
 
 }  // namespace wharf::server

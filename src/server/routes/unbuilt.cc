@@ -21,7 +21,8 @@ void unbuilt(Engine&, Exchange& exchange) {
 void experimental(Engine& engine, Exchange& exchange) {
   if (!engine.settings()->experimental) {
     fail(Kind::NotImplemented,
-         "This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to "
+         "This experimental feature is disabled by default. Start the Docker daemon in "
+         "experimental mode in order to "
          "enable it.");
   }
   unbuilt(engine, exchange);
@@ -44,14 +45,9 @@ constexpr Route kRoutes[] = {
     {"HEAD", "/containers/{name:.*}/archive", unbuilt},
     {"GET", "/containers/{name:.*}/archive", unbuilt},
     {"PUT", "/containers/{name:.*}/archive", unbuilt},
-    {"GET", "/containers/{name:.*}/changes", unbuilt},
     {"GET", "/containers/{name:.*}/export", unbuilt},
     {"GET", "/containers/{name:.*}/stats", unbuilt},
     {"GET", "/containers/{name:.*}/attach/ws", unbuilt},
-    {"POST", "/containers/{name:.*}/pause", unbuilt},
-    {"POST", "/containers/{name:.*}/unpause", unbuilt},
-    {"POST", "/containers/{name:.*}/update", unbuilt},
-    {"POST", "/containers/prune", unbuilt, {1, 25}},
     {"POST", "/commit", unbuilt},
 
     {"POST", "/build", unbuilt},
@@ -78,6 +74,8 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> unbuilt_routes() { return kRoutes; }
+std::span<const Route> unbuilt_routes() {
+  return kRoutes;
+}
 
 }  // namespace wharf::server

@@ -1,0 +1,115 @@
+// The first process of a container, from clone3 to execve: an ordered list of steps.
+//
+// Everything here runs in the new process and reports through its channel; no function
+// returns after a failure. The steps are in init.cc; each file beside it is one subject.
+#pragma once
+
+#include "runtime/launch.h"
+#include "runtime/report.h"
+
+namespace wharf::runtime {
+
+inline constexpr std::size_t kMaxMounts = 512;
+
+/// What init has in hand; filled before clone3, changed while it works.
+struct Init {
+  const oci::Spec& spec;
+  const Inputs& inputs;
+  const cgroup::Group& group;
+  Report report;
+  /// CLONE_NEW* made by clone3; the time namespace is left to init.
+  std::uint64_t new_namespaces = 0;
+  /// Namespaces to join: descriptors opened by the caller, with their kind.
+  struct Join {
+    std::uint64_t flag = 0;
+    int fd = -1;
+  } joins[8] = {};
+  std::size_t join_count = 0;
+  /// The file of struct sock_filter, or -1.
+  int seccomp = -1;
+  unsigned seccomp_flags = 0;
+  /// "/" of the container, as an O_PATH descriptor of its mount.
+  int root = -1;
+  /// Bind sources opened early, by index of spec.mounts; -1 elsewhere.
+  int sources[kMaxMounts];
+  int root_source = -1;
+  bool cgroup_ready = false;
+
+  bool in_user_namespace() const;
+};
+
+[[noreturn]] void run_init(Init& init);
+
+// rootfs.cc
+/// Detaches our mounts from the host's, attaches the root, leaves its descriptor in init.root.
+void attach_root(Init& init);
+/// Makes init.root "/"; the host's tree is gone afterwards.
+void enter_root(Init& init);
+
+// mounts.cc
+void mount_all(Init& init);
+/// Waits until the caller has put us into the cgroup, once.
+void await_cgroup(Init& init);
+
+// mount_kinds.cc
+/// A file system or a bind, detached, with all its options; -1 when it has to be left out.
+int detached_mount(Init& init, const oci::Mount& mount, int early_source);
+void set_mount_attributes(Report& report, int fd, const oci::Mount& mount);
+
+// cgroup_mount.cc
+void mount_cgroups(Init& init, const oci::Mount& mount, int target);
+
+// inside.cc
+/// Opens a path as the container would see it, its root being `root`; -1 and errno.
+int open_inside(int root, const char* path, int flags);
+enum class Kind { Directory, File };
+/// The same, and makes what is missing. Links resolve inside the root.
+int make_inside(Report& report, int root, std::string_view path, Kind kind);
+/// The directory that holds `path`, made where missing; `name` becomes the last part.
+int make_parent_inside(Report& report, int root, std::string_view path, base::Writer& name);
+
+// devices.cc
+void make_devices(Init& init);
+// console.cc
+/// The container's terminal as standard streams, its master sent to the caller. Not yet the
+/// controlling terminal: control_terminal(), by the session's leader.
+enum class Console { Mounted, StreamsOnly };
+void open_console(Report& report, int root, const oci::Process& process, Console kind);
+void control_terminal(Report& report);
+void take_stdio(Report& report, const int stdio[3], std::uint32_t owner);
+// hidden.cc
+void hide_paths(Init& init);
+// kernel_settings.cc
+/// A procfs of this pid namespace that no container can have touched (A05).
+int private_proc(Report& report);
+void write_sysctls(Init& init);
+void set_names(Init& init);
+
+// identity.cc
+/// Groups, ids, bounding set; capabilities stay wide enough for finish_identity().
+void take_identity(Report& report, const oci::Process& process, bool has_seccomp);
+/// The seccomp filter in memory, so that its file can be closed; of length 0 for -1.
+struct Filter {
+  unsigned flags = 0;
+  unsigned short length = 0;
+  void* instructions = nullptr;
+};
+Filter map_filter(Report& report, int file, unsigned flags);
+/// Security labels, for which files are opened.
+void write_labels(Report& report, const oci::Process& process);
+/// Seccomp filter, exact capability sets: nothing after this but execve.
+void finish_identity(Report& report, const oci::Process& process, Filter filter);
+/// The container's session keyring, so that keys of ours are not the container's.
+void join_keyring(Report& report, std::string_view id);
+/// Applied by the caller, who may raise hard limits.
+bool apply_limits(pid_t pid, const oci::Process& process, base::Failure& failure);
+void enter_working_directory(Report& report, const oci::Process& process);
+
+// program.cc
+/// Finds args[0] as execvp(3) would; fails in the words of Go's exec package.
+void find_program(Report& report, const oci::Process& process, base::PathText& path);
+/// The environment with HOME from the container's passwd file where it is missing.
+char** complete_environment(const oci::Process& process);
+[[noreturn]] void execute(const char* path, char** arguments, char** environment);
+
+}  // namespace wharf::runtime

@@ -1,0 +1,72 @@
+// The root file system: attached where nobody sees it, then made "/".
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "runtime/init.h"
+#include "runtime/kernel.h"
+
+namespace wharf::runtime {
+namespace {
+
+/// The whole tree at root.path as a detached copy: a bind mount of it.
+int clone_root(Init& init) {
+  base::PathText path;
+  if (!init.spec.root_path.starts_with('/')) path.put(init.inputs.bundle, "/");
+  path.put(init.spec.root_path);
+  return init.report.check(
+      kernel::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE),
+      "open root file system ", path.view());
+}
+
+}  // namespace
+
+void attach_root(Init& init) {
+  Report& report = init.report;
+  // Slave: unmounts on the host still reach us until we leave its tree, ours never reach it.
+  const std::uint64_t propagation =
+      init.spec.rootfs_propagation != 0 ? init.spec.rootfs_propagation : MS_SLAVE | MS_REC;
+  report.check(::mount("", "/", nullptr, propagation, nullptr), "set propagation of /");
+  // What is attached over a shared mount would appear on the host too.
+  if ((propagation & MS_SHARED) != 0) {
+    report.check(::mount("", "/", nullptr, MS_PRIVATE, nullptr), "make / private");
+  }
+
+  int root = init.inputs.rootfs >= 0 ? init.inputs.rootfs : init.root_source;
+  if (root < 0) root = clone_root(init);
+  mount_attr attributes{};
+  attributes.propagation = MS_PRIVATE;
+  report.check(kernel::mount_setattr(root, AT_RECURSIVE, attributes), "make the root private");
+  // Over "/" itself: no directory of the host has to exist for it, and no path is walked.
+  const int host = report.check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open /");
+  report.check(kernel::move_mount(root, host), "attach the root file system");
+  ::close(host);
+  init.root = root;
+}
+
+void enter_root(Init& init) {
+  Report& report = init.report;
+  if (init.spec.root_read_only) {
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_RDONLY;
+    report.check(kernel::mount_setattr(init.root, 0, attributes), "make the root read-only");
+  }
+  report.check(::fchdir(init.root), "enter the root file system");
+  if (init.inputs.no_pivot) {
+    // An initramfs cannot be pivoted away from; it stays below, out of reach of ".".
+    report.check(::mount(".", "/", nullptr, MS_MOVE, nullptr), "move the root");
+    report.check(::chroot("."), "chroot");
+  } else {
+    // Both names are ".": the old root ends up over the new one and is detached at once.
+    report.check(kernel::pivot_root(".", "."), "pivot_root");
+    report.check(::umount2(".", MNT_DETACH), "detach the host's tree");
+  }
+  report.check(::chdir("/"), "enter /");
+  if (init.spec.rootfs_propagation != 0) {
+    report.check(::mount("", "/", nullptr, init.spec.rootfs_propagation, nullptr),
+                 "set propagation of the root");
+  }
+}
+
+}  // namespace wharf::runtime

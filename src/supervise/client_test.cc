@@ -1,0 +1,162 @@
+#include "supervise/client.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <thread>
+
+#include "os/process.h"
+#include "supervise/container_fixture.h"
+
+namespace wharf::supervise {
+namespace {
+
+using ClientTest = ContainerTest;
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+    ++count;
+  return count;
+}
+
+bool gone_within(pid_t pid, milliseconds time) {
+  for (; time.count() > 0; time -= milliseconds(5)) {
+    if (dead(pid)) return true;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return false;
+}
+
+TEST_F(ClientTest, AKilledSupervisorIsLostAndItsContainerIsDead) {
+  Ends ends;
+  const Task task = run("sleep 1000", ends);
+  ::kill(task.supervisor_pid(), SIGKILL);
+  ASSERT_TRUE(ends.lost());
+  EXPECT_TRUE(dead(task.pid()));
+  EXPECT_FALSE(ends.exit(milliseconds(20)));
+  remove_run_directory(run_directory_);
+  EXPECT_FALSE(std::filesystem::exists(run_directory_));
+  EXPECT_FALSE(read_exit_record(os::open_file(data_, O_RDONLY | O_DIRECTORY)));
+}
+
+TEST_F(ClientTest, ARestartedDaemonFindsTheContainerItsLogAndItsEnd) {
+  Ends before, after;
+  pid_t pid = 0;
+  {
+    const Task task =
+        run("i=0; while [ $i -lt 20 ]; do echo $i; i=$((i+1)); sleep 0.02; done; exit 6", before);
+    pid = task.pid();
+  }
+  supervisors_.reset();
+  std::this_thread::sleep_for(milliseconds(50));
+  supervisors_ =
+      std::make_unique<Supervisors>(Supervisors::Options{Supervisors::default_runtime(), 0});
+  const std::optional<Task> found = supervisors_->reconnect(run_directory_, after.callbacks());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->pid(), pid);
+  EXPECT_TRUE(found->started());
+  ASSERT_TRUE(after.exit());
+  EXPECT_EQ(after.exit()->code, 6);
+  std::string expected;
+  for (int i = 0; i < 20; ++i) expected += std::to_string(i) + "\n";
+  EXPECT_EQ(logged(), expected);
+  EXPECT_FALSE(before.exit(milliseconds(1)));
+}
+
+TEST_F(ClientTest, AContainerThatEndedWithoutADaemonHasItsRecord) {
+  {
+    Ends ends;
+    const Task task = run("sleep 0.1; exit 4", ends);
+  }
+  supervisors_.reset();
+  const os::Fd data = os::open_file(data_, O_RDONLY | O_DIRECTORY);
+  for (int i = 0; i < 400 && !read_exit_record(data); ++i)
+    std::this_thread::sleep_for(milliseconds(5));
+  ASSERT_TRUE(read_exit_record(data));
+  EXPECT_EQ(read_exit_record(data)->code, 4);
+  for (int i = 0; i < 400 && std::filesystem::exists(run_directory_); ++i)
+    std::this_thread::sleep_for(milliseconds(5));
+  supervisors_ =
+      std::make_unique<Supervisors>(Supervisors::Options{Supervisors::default_runtime(), 0});
+  EXPECT_FALSE(supervisors_->reconnect(run_directory_, {}));
+}
+
+TEST_F(ClientTest, ADamagedRecordIsAnErrorThatNamesIt) {
+  os::replace_file(temp_.path() / "exit.json", "{\"version\":1,", 0600);
+  try {
+    read_exit_record(os::open_file(temp_.path(), O_RDONLY | O_DIRECTORY));
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("exit.json is damaged"), std::string::npos);
+  }
+}
+
+TEST_F(ClientTest, AStoppedSupervisorDelaysNobodyElse) {
+  Ends stuck_ends, ends;
+  Task stuck = run("sleep 1000", stuck_ends);
+  const os::Path stuck_run = run_directory_;
+  ::kill(stuck.supervisor_pid(), SIGSTOP);
+  std::jthread asks([&] { EXPECT_THROW(stuck.signal(0), base::Error); });
+  std::this_thread::sleep_for(milliseconds(20));
+  const auto before = std::chrono::steady_clock::now();
+  const Task other = run("exit 2", ends);
+  ASSERT_TRUE(ends.exit());
+  EXPECT_LT(std::chrono::steady_clock::now() - before, milliseconds(200));
+  ::kill(stuck.supervisor_pid(), SIGKILL);
+  EXPECT_TRUE(stuck_ends.lost());
+  asks.join();
+  remove_run_directory(stuck_run);
+}
+
+TEST_F(ClientTest, TheSameNamesCanBeStartedAgainAtOnce) {
+  for (int round = 0; round < 5; ++round) {
+    Ends ends;
+    LaunchRequest wanted = request("exit 1");
+    wanted.id = std::string(64, 'a');
+    wanted.config_json = config(process("exit 1"), wanted.id, {});
+    wanted.run_directory = run_ / wanted.id;
+    Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
+    task.start();
+    ASSERT_TRUE(ends.exit());
+  }
+}
+
+TEST_F(ClientTest, ReconnectRefusesNobodysDirectory) {
+  EXPECT_FALSE(supervisors_->reconnect(run_ / "nobody", {}));
+}
+
+TEST_F(ClientTest, NothingLeaksOverManyContainers) {
+  {
+    Ends ends;
+    const Task warm = run("exit 0", ends);
+    ASSERT_TRUE(ends.exit());
+  }
+  std::this_thread::sleep_for(milliseconds(100));
+  const std::size_t before = open_descriptors();
+  std::vector<pid_t> pids;
+  for (int i = 0; i < 20; ++i) {
+    Ends ends;
+    os::Fd ours;
+    const Task task = run_attached("echo x", ends, ours);
+    pids.push_back(task.supervisor_pid());
+    ASSERT_TRUE(ends.exit());
+  }
+  for (const pid_t pid : pids) EXPECT_TRUE(gone_within(pid, milliseconds(2000))) << pid;
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_TRUE(std::filesystem::is_empty(run_));
+}
+
+TEST_F(ClientTest, RefusesWhatGoesPastALimit) {
+  LaunchRequest wanted = request("true");
+  wanted.log.attrs_json.assign(20'000, 'x');
+  EXPECT_THROW(supervisors_->launch(std::move(wanted), {}), base::Error);
+  wanted = request("true");
+  wanted.config_json.assign(9 << 20, ' ');
+  EXPECT_THROW(supervisors_->launch(std::move(wanted), {}), base::Error);
+}
+
+}  // namespace
+}  // namespace wharf::supervise
