@@ -10,6 +10,8 @@ std::vector<std::span<const Route>> all_routes() {
       system_routes(),
       swarm_routes(),
       plugin_routes(),
+      network_routes(),
+      volume_routes(),
       unbuilt_routes(),
   };
 }
