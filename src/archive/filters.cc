@@ -142,6 +142,8 @@ class Library final : public Source {
     const int result = ::archive_read_next_header(archive_.get(), &entry);
     empty_ = result == ARCHIVE_EOF;
     if (result != ARCHIVE_OK && !empty_) refuse();
+    // Too short for its own magic: libarchive would take it for a plain file.
+    if (::archive_filter_code(archive_.get(), 0) == ARCHIVE_FILTER_NONE) ends_early("decompress");
   }
 
   std::size_t read(std::span<char> into) override {

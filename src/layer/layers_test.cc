@@ -1,60 +1,12 @@
-#include "layer/layers.h"
-
-#include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
-#include "archive/test_archives.h"
+#include <atomic>
+#include <thread>
+
+#include "layer/test_layers.h"
 
 namespace wharf::layer {
 namespace {
-
-using archive::testing::dir;
-using archive::testing::file;
-using archive::testing::gzip;
-using archive::testing::link;
-using archive::testing::tar;
-using base::Digest;
-
-class LayersTest : public ::testing::Test {
- protected:
-  Pin bring(const std::string& blob, const Digest& expected = {}) {
-    Claim claim = layers->claim(Digest::parse(base::Sha256::of(blob).text()));
-    EXPECT_TRUE(claim.ingest);
-    claim.ingest->write(blob);
-    return claim.ingest->finish(expected);
-  }
-  Pin keep(const std::string& blob, const std::string& owner) {
-    Pin pin = bring(blob);
-    layers->commit({&pin, 1});
-    const std::vector<Digest> ids = {pin.diff_id()};
-    database->write([&](store::Transaction& tx) { layers->hold(tx, owner, ids); });
-    return pin;
-  }
-  void reopen() {
-    layers.reset();
-    database.reset();
-    database.emplace(root.path() / "wharf.db");
-    layers = std::make_unique<Layers>(root.path(), *database);
-  }
-  std::size_t layer_directories() const {
-    std::size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(root.path() / "layers")) {
-      const std::string name = entry.path().filename();
-      if (name != ".empty" && name != ".below") ++count;
-    }
-    return count;
-  }
-
-  os::TempDirectory root;
-  std::optional<store::Database> database{root.path() / "wharf.db"};
-  std::unique_ptr<Layers> layers = std::make_unique<Layers>(root.path(), *database);
-};
-
-std::string read_in(const os::DetachedMount& mount, const std::string& name) {
-  return os::read_all(os::open_at(mount.fd(), name, O_RDONLY), 1 << 20);
-}
 
 TEST_F(LayersTest, GzipLayerIsUnpackedInTheSandboxAndMountedWithItsWritableLayer) {
   const std::string bytes = tar({dir("etc"), file("etc/hello", "hello\n")});
@@ -69,6 +21,245 @@ TEST_F(LayersTest, GzipLayerIsUnpackedInTheSandboxAndMountedWithItsWritableLayer
   os::write_all(os::open_at(mount.fd(), "etc/new", O_WRONLY | O_CREAT, 0644), "12345");
   EXPECT_EQ(os::read_file(layers->upper_directory("c1") / "etc/new"), "12345");
   EXPECT_EQ(layers->writable_size("c1"), 5U);
+}
+
+TEST_F(LayersTest, LayerOfTheSameBlobIsFoundByProofAndOthersAreNot) {
+  const std::string secret = gzip(tar({file("secret.txt", "s3cret")}));
+  const Pin victim = keep(secret, "image:victim");
+  Claim again = layers->claim(base::Sha256::of(secret));
+  ASSERT_TRUE(again.layer);
+  EXPECT_EQ(again.layer->diff_id(), victim.diff_id());
+  // Other bytes that claim the victim's diff id (threats A32).
+  const std::string other = gzip(tar({file("other", "x")}));
+  EXPECT_FALSE(layers->proven(base::Sha256::of(other)));
+  EXPECT_NE(refusal(other, victim.diff_id()).find("wrong diff id"), std::string::npos);
+  EXPECT_FALSE(layers->proven(base::Sha256::of(other)));
+}
+
+TEST_F(LayersTest, WrongBlobDigestLeavesNothing) {
+  Claim claim = layers->claim(base::Sha256::of("something else"));
+  claim.ingest->write(gzip(tar({file("f")})));
+  EXPECT_THROW(claim.ingest->finish({}), base::Error);
+  claim.ingest.reset();
+  EXPECT_EQ(layer_directories(), 0U);
+  EXPECT_FALSE(layers->proven(base::Sha256::of("something else")));
+}
+
+TEST_F(LayersTest, RefusedArchivesSayWhyAndLeaveNothing) {
+  const std::string good = gzip(tar({file("f", std::string(100'000, 'x')), file("g")}));
+  const std::vector<std::pair<std::string, std::string>> bad = {
+      {gzip(tar({file("../../evil")})), "outside of the archive"},
+      {gzip(tar({link("a", "b"), link("b", "a"), file("a/x")})), "not a directory"},
+      {good.substr(0, good.size() - 20), "unexpected EOF"},
+      {good + "garbage", "gzip"},
+      {gzip(std::string(2048, 'r')), "invalid tar header"},
+      {gzip(tar({file(std::string(300, 'n'))})), "too long"},
+  };
+  for (const auto& [blob, says] : bad) {
+    const std::string text = refusal(blob);
+    EXPECT_NE(text.find(says), std::string::npos) << text;
+    EXPECT_EQ(layer_directories(), 0U) << says;
+  }
+  layers->empty_trash();
+  EXPECT_TRUE(std::filesystem::is_empty(root.path() / "trash"));
+}
+
+TEST_F(LayersTest, RefusalArrivesWhileBytesAreStillBeingSent) {
+  const auto ingest = layers->begin();
+  const std::string noise(1 << 20, 'n');
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 64; ++i) ingest->write(noise);
+      },
+      base::Error);
+}
+
+TEST_F(LayersTest, BombIsStoppedAtTheLimitAndItsSpaceComesBack) {
+  LayerOptions options;
+  options.limits.max_bytes = 32 << 20;
+  layers = std::make_unique<Layers>(root.path(), *database, options);
+  const std::string bomb = gzip(tar({file("zeros", std::string(64 << 20, '\0'))}));
+  EXPECT_NE(refusal(bomb).find("max_bytes"), std::string::npos);
+  layers->empty_trash();
+  EXPECT_EQ(layer_directories(), 0U);
+}
+
+TEST_F(LayersTest, SameBlobIsBroughtOnceWhileOthersWait) {
+  const std::string blob = gzip(tar({file("f", std::string(500'000, 'x'))}));
+  std::atomic<int> ingests = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&] {
+      Claim claim = layers->claim(base::Sha256::of(blob));
+      if (claim.ingest) {
+        ++ingests;
+        claim.ingest->write(blob);
+        claim.layer = claim.ingest->finish({});
+      }
+      layers->commit({&*claim.layer, 1});
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(ingests, 1);
+  EXPECT_EQ(layer_directories(), 1U);
+}
+
+TEST_F(LayersTest, WaiterTakesOverWhenTheFirstOneFails) {
+  const std::string blob = gzip(tar({file("f")}));
+  Claim first = layers->claim(base::Sha256::of(blob));
+  std::jthread second([&] {
+    Claim claim = layers->claim(base::Sha256::of(blob));
+    ASSERT_TRUE(claim.ingest);
+  });
+  first.ingest->write(blob.substr(0, 10));
+  first.ingest.reset();
+  second.join();
+}
+
+TEST_F(LayersTest, WaitingForABlobEndsWhenStopped) {
+  const Claim first = layers->claim(base::Sha256::of("x"));
+  std::stop_source stop;
+  std::jthread stopper([&] { stop.request_stop(); });
+  EXPECT_THROW(layers->claim(base::Sha256::of("x"), stop.get_token()), base::Error);
+}
+
+TEST_F(LayersTest, UncommittedLayerIsGoneWithItsLastPin) {
+  std::optional<Pin> pin = bring(gzip(tar({file("f")})));
+  EXPECT_EQ(layer_directories(), 1U);
+  pin.reset();
+  EXPECT_EQ(layer_directories(), 0U);
+}
+
+TEST_F(LayersTest, CollectRemovesWhatNobodyHoldsOrPins) {
+  const Digest held = keep(gzip(tar({file("held")})), "image:a").diff_id();
+  std::optional<Pin> pinned = keep(gzip(tar({file("pinned")})), "image:b");
+  const Digest pinned_id = pinned->diff_id();
+  database->write([&](store::Transaction& tx) { layers->release(tx, "image:b"); });
+  EXPECT_EQ(layers->collect(), 0U);
+  EXPECT_TRUE(known(pinned_id));
+  pinned.reset();
+  EXPECT_EQ(layers->collect(), 8U);
+  EXPECT_FALSE(known(pinned_id));
+  EXPECT_TRUE(known(held));
+  EXPECT_EQ(layer_directories(), 1U);
+}
+
+TEST_F(LayersTest, HoldingAnUnknownLayerIsRefusedByName) {
+  const std::vector<Digest> ids = {base::Sha256::of("unknown")};
+  try {
+    database->write([&](store::Transaction& tx) { layers->hold(tx, "image:x", ids); });
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::Kind::NotFound);
+    EXPECT_NE(std::string(error.what()).find(ids[0].text()), std::string::npos);
+  }
+}
+
+TEST_F(LayersTest, NextStartRemovesHalfMadeIngestsAndKeepsLayers) {
+  const Digest kept = keep(gzip(tar({file("kept", "k")})), "image:a").diff_id();
+  os::make_directories(root.path() / "layers/.ingest-half/diff", 0700);
+  os::make_directories(root.path() / "layers" / std::string(64, 'a') / "diff", 0700);
+  os::make_directories(root.path() / "trash/old/a/b", 0700);
+  reopen();
+  layers->empty_trash();
+  EXPECT_EQ(layer_directories(), 1U);
+  EXPECT_TRUE(std::filesystem::is_empty(root.path() / "trash"));
+  const std::vector<Digest> ids = {kept};
+  EXPECT_EQ(read_in(layers->mount_image(ids), "kept"), "k");
+}
+
+TEST_F(LayersTest, LayersStayWhereTheDatabaseWasLost) {
+  keep(gzip(tar({file("kept")})), "image:a");
+  layers.reset();
+  database.reset();
+  os::replace_file(root.path() / "wharf.db", std::string(5000, 'd'), 0600);
+  database.emplace(root.path() / "wharf.db");
+  ASSERT_TRUE(database->set_aside());
+  layers = std::make_unique<Layers>(root.path(), *database);
+  EXPECT_EQ(layer_directories(), 1U);
+}
+
+TEST_F(LayersTest, MissingLayerDirectoryIsNamedAndBringingItAgainHeals) {
+  const std::string blob = gzip(tar({file("f", "back")}));
+  const Digest id = keep(blob, "image:a").diff_id();
+  os::remove_tree(root.path() / "layers" / id.hex());
+  const std::vector<Digest> ids = {id};
+  try {
+    (void)layers->mount_image(ids);
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_NE(std::string(error.what()).find(id.text()), std::string::npos);
+  }
+  const Pin pin = bring(blob);
+  layers->commit({&pin, 1});
+  EXPECT_EQ(read_in(layers->mount_image(ids), "f"), "back");
+}
+
+TEST_F(LayersTest, TheExactTarComesBack) {
+  const std::string bytes =
+      tar({dir("d"), file("d/f", "first"), file("d/f", "second"), file("d/.wh.x", "")}) + "rest";
+  const Pin pin = bring(gzip(bytes));
+  layers->commit({&pin, 1});
+  std::string made;
+  layers->write_tar(pin.diff_id(), [&](std::string_view some) { made += some; });
+  EXPECT_TRUE(made == bytes);
+  os::replace_file(root.path() / "layers" / pin.diff_id().hex() / "diff/d/f", "SECOND", 0644);
+  EXPECT_THROW(layers->write_tar(pin.diff_id(), [](std::string_view) {}), base::Error);
+}
+
+TEST_F(LayersTest, UpperLayersHideReplaceAndMergeLowerOnes) {
+  const Pin low = keep(gzip(tar({dir("d"), file("d/a", "a"), file("d/b", "b"), file("e/x", "x"),
+                                 file("gone", "g")})),
+                       "image:low");
+  const Pin high = keep(gzip(tar({dir("d"), file("d/a", "A"), file(".wh.gone", ""), dir("e"),
+                                  file("e/.wh..wh..opq", ""), file("e/y", "y")})),
+                        "image:high");
+  const std::vector<Digest> ids = {low.diff_id(), high.diff_id(), low.diff_id(), high.diff_id()};
+  const os::DetachedMount mount = layers->mount_image(ids);
+  EXPECT_EQ(read_in(mount, "d/a"), "A");
+  EXPECT_EQ(read_in(mount, "d/b"), "b");
+  EXPECT_EQ(read_in(mount, "e/y"), "y");
+  EXPECT_THROW(read_in(mount, "e/x"), base::Error);
+  EXPECT_THROW(read_in(mount, "gone"), base::Error);
+  EXPECT_THROW(os::open_at(mount.fd(), "new", O_WRONLY | O_CREAT, 0600), base::Error);
+}
+
+TEST_F(LayersTest, WhiteoutsOfASingleLayerAreNotSeen) {
+  const Pin pin = keep(gzip(tar({file(".wh.gone", ""), file("f")})), "image:a");
+  const std::vector<Digest> ids = {pin.diff_id()};
+  EXPECT_THROW(read_in(layers->mount_image(ids), "gone"), base::Error);
+}
+
+TEST_F(LayersTest, DiscardableContainerIsMountedAgainAfterItsEnd) {
+  const Pin pin = keep(gzip(tar({file("f", "f")})), "image:a");
+  const std::vector<Digest> ids = {pin.diff_id()};
+  layers->create_writable("c", ids);
+  for (int i = 0; i < 2; ++i) {
+    const os::DetachedMount mount = layers->mount("c", ids, {.discardable = true});
+    EXPECT_EQ(read_in(mount, "f"), "f");
+  }
+  layers->remove_writable("c");
+  layers->remove_writable("c");
+  layers->empty_trash();
+  EXPECT_FALSE(std::filesystem::exists(root.path() / "writable/c"));
+}
+
+TEST_F(LayersTest, ContainerWithoutLayersHasAnEmptyRoot) {
+  layers->create_writable("scratch", {});
+  const os::DetachedMount mount = layers->mount("scratch", {});
+  os::write_all(os::open_at(mount.fd(), "only", O_WRONLY | O_CREAT, 0644), "1");
+  EXPECT_EQ(layers->writable_size("scratch"), 1U);
+  EXPECT_THROW(layers->create_writable("../x", {}), base::Error);
+}
+
+TEST_F(LayersTest, NothingUnderTheDataRootIsOpenToOthers) {
+  keep(gzip(tar({file("f")})), "image:a");
+  layers->create_writable("c", {});
+  for (const char* name : {"layers", "writable", "trash", "writable/c"}) {
+    struct stat found {};
+    ASSERT_EQ(::stat((root.path() / name).c_str(), &found), 0);
+    EXPECT_EQ(found.st_mode & 077, 0U) << name;
+  }
 }
 
 }  // namespace

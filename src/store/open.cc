@@ -93,7 +93,7 @@ std::unique_ptr<Connection> open_sound(const os::Path& path) {
 
 os::Path put_aside(const os::Path& path, const std::string& reason) {
   const os::Path aside =
-      fmt::format("{}.damaged-{}", path.native(), base::now().unix_ns / 1'000'000'000);
+      fmt::format("{}.damaged-{}", path.native(), base::now().unix_ns);
   for (const char* companion : kCompanions) {
     const std::string from = path.native() + companion;
     if (WHARF_CALL(rename, from.c_str(), (aside.native() + companion).c_str()) < 0 &&
