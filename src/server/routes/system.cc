@@ -8,6 +8,7 @@
 #include "server/exchange.h"
 #include "server/parameters.h"
 #include "server/route.h"
+#include "server/routes/disk_usage.h"
 
 namespace wharf::server {
 namespace {

@@ -66,7 +66,6 @@ constexpr Route kRoutes[] = {
     {"GET", "/distribution/{name:.*}/json", unbuilt, {1, 30}},
     {"POST", "/auth", unbuilt},
 
-    {"GET", "/system/df", unbuilt, {1, 25}},
     {"GET", "/debug/vars", unbuilt},
     {"GET", "/debug/pprof/", unbuilt},
     {"GET", "/debug/pprof/{name}", unbuilt},
