@@ -116,7 +116,7 @@ void Containers::State::adopt(const ContainerPointer& container, const StateFile
     }
   });
   const bool paused = run->task.paused();
-  container->set_state(paused ? State{Paused{run}} : State{Running{run}});
+  container->set_state(paused ? container::State{Paused{run}} : container::State{Running{run}});
   start_health(*this, container);
 }
 
