@@ -31,6 +31,23 @@ os::FileLock lock_root(const std::string& root, mode_t mode) {
   return os::FileLock::acquire(root + "/wharfd.lock");
 }
 
+/// Which containers were made from an image, told by the room that knows.
+class ImageUsers final : public image::Users {
+ public:
+  explicit ImageUsers(const container::Containers& containers) : containers_(containers) {}
+
+  std::vector<image::User> users_of(const base::Digest& image) const override {
+    std::vector<image::User> users;
+    for (const auto& user : containers_.users_of_image(image.text())) {
+      users.push_back({user.id, user.running});
+    }
+    return users;
+  }
+
+ private:
+  const container::Containers& containers_;
+};
+
 /// Docker: the event tells every value that a reload can change.
 std::map<std::string, std::string> reload_attributes(const Host& host, const Settings& settings) {
   const auto boolean = [](bool value) { return std::string(value ? "true" : "false"); };
@@ -66,12 +83,13 @@ Engine::Engine(Settings given)
       supervisors({.runtime = supervise::Supervisors::default_runtime()}),
       containers(container_settings(given),
                  {database, layers, images, volumes, networks, supervisors, events}),
-      settings_(std::make_shared<const Settings>(std::move(given))) {
+      settings_(std::make_shared<const Settings>(std::move(given))),
+      image_users_(std::make_unique<ImageUsers>(containers)) {
   if (const std::optional<os::Path>& damaged = database.set_aside()) {
     base::log_error("the database was damaged: it is kept at {}, and what it knew is lost",
                     damaged->string());
   }
-  images.set_users(&containers);
+  images.set_users(image_users_.get());
 }
 
 Engine::~Engine() = default;

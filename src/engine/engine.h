@@ -65,6 +65,8 @@ struct Engine {
  private:
   mutable std::mutex settings_mutex_;
   std::shared_ptr<const Settings> settings_;
+  /// Whom room image asks which containers use an image.
+  std::unique_ptr<const image::Users> image_users_;
 };
 
 }  // namespace wharf::engine
