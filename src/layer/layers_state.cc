@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "layer/implied.h"
 
 namespace wharf::layer {
 namespace {
@@ -232,6 +233,7 @@ std::uint64_t LayersState::collect() {
     });
     if (!removed) continue;
     // Gone between these two, a directory without a row is removed at the next start.
+    for (const os::Path& path : implied_of(layers, one.diff_id)) trash.take(path);
     trash.take(directory(one.diff_id));
     freed += one.size;
   }
@@ -257,7 +259,7 @@ void LayersState::discard(const Pin::Held& held) {
 void LayersState::scrub() {
   for (const auto& entry : std::filesystem::directory_iterator(layers)) {
     const std::string name = entry.path().filename().native();
-    if (std::ranges::count(kEmptyNames, name) != 0) continue;
+    if (std::ranges::count(kEmptyNames, name) != 0 || name.starts_with(".implied-")) continue;
     const bool layer = base::Digest::valid("sha256:" + name);
     if (layer && (database.set_aside() || row(base::Digest::parse("sha256:" + name)))) continue;
     if (!layer && !name.starts_with(kIngestPrefix)) {
