@@ -23,13 +23,10 @@ set(wharf_runtime_flags
   "-D__GLIBC_PREREQ(a,b)=0" -D_GNU_SOURCE -DWHARF_STATIC=1
   -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_BINARY_DIR}/generated)
 
-# The system call tables of the three x86 entries, from the kernel's own headers.
-set(wharf_syscall_table ${CMAKE_BINARY_DIR}/generated/os/seccomp_table.inc)
-add_custom_command(OUTPUT ${wharf_syscall_table}
-  COMMAND ${CMAKE_COMMAND} -DOUTPUT=${wharf_syscall_table} -P ${CMAKE_SOURCE_DIR}/cmake/syscalls.cmake
-  DEPENDS ${CMAKE_SOURCE_DIR}/cmake/syscalls.cmake /usr/include/x86_64-linux-gnu/asm/unistd_64.h
-  COMMENT "System call tables")
-add_custom_target(wharf_syscall_table DEPENDS ${wharf_syscall_table})
+# The system call tables of the three x86 entries, for os/seccomp in both worlds.
+set(OUTPUT ${CMAKE_BINARY_DIR}/generated/os/seccomp_table.inc)
+include(cmake/syscalls.cmake)
+include_directories(${CMAKE_BINARY_DIR}/generated)
 
 set(wharf_runtime_objects)
 foreach(source IN LISTS wharf_runtime_sources)
@@ -39,11 +36,11 @@ foreach(source IN LISTS wharf_runtime_sources)
   add_custom_command(OUTPUT ${object}
     COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} g++ ${wharf_runtime_flags} -MD -MF ${object}.d -MT ${object}
             -c ${source} -o ${object}
-    DEPENDS ${source} wharf_syscall_table DEPFILE ${object}.d VERBATIM
+    DEPENDS ${source} DEPFILE ${object}.d VERBATIM
     COMMENT "Static ${name}")
   list(APPEND wharf_runtime_objects ${object})
 endforeach()
-file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/static ${CMAKE_BINARY_DIR}/generated/os)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/static)
 
 set(wharf_runtime_binary ${CMAKE_BINARY_DIR}/wharf-runtime)
 add_custom_command(OUTPUT ${wharf_runtime_binary}

@@ -35,6 +35,7 @@ std::string expanded_format(std::string_view format) {
 RowPrinter::RowPrinter(const ListFormat& list, std::string format, bool quiet) : list_(list) {
   const bool default_table = format.empty() || format == "table";
   if (default_table) format = quiet ? list.quiet : list.table;
+  if (format == "raw") format = quiet ? list.raw_quiet : list.raw;
   table_ = format.starts_with("table");
   // Docker: --quiet beside a template keeps the template; beside a table it is the ids alone.
   if (table_) format = base::trim(std::string_view(format).substr(5));
@@ -83,14 +84,14 @@ std::string formatted_value(const std::string& format, const base::Json& value) 
     try {
       return Template::parse(expanded_format(format));
     } catch (const TemplateError& wrong) {
-      throw Exit(64, fmt::format("template parsing error: {}", wrong.what()));
+      throw TemplateFailure(64, {}, fmt::format("template parsing error: {}", wrong.what()));
     }
   }();
   std::string out;
   try {
     made.execute({value}, out);
   } catch (const TemplateError& wrong) {
-    throw Exit(1, fmt::format("template parsing error: {}", wrong.what()));
+    throw TemplateFailure(1, out, fmt::format("template parsing error: {}", wrong.what()));
   }
   return out + "\n";
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@ struct ListFormat {
   std::string_view type_name;  ///< Go's type of a row, in errors: "*formatter.ContainerContext".
   std::string table;           ///< The default: "table {{.ID}}\t{{.Image}}".
   std::string quiet;           ///< With --quiet: "{{.ID}}".
+  std::string raw = {};        ///< --format raw.
+  std::string raw_quiet = {};
   /// Field to column title: {"ID", "CONTAINER ID"}.
   std::vector<std::pair<std::string_view, std::string_view>> headers;
 };
@@ -44,7 +47,17 @@ class RowPrinter {
 /// The template behind a --format text: "json" is {{json .}}, "\t" and "\n" are expanded.
 std::string expanded_format(std::string_view format);
 
+/// A template that failed: `written` is what came out before.
+class TemplateFailure : public std::runtime_error {
+ public:
+  TemplateFailure(int exit_status, std::string so_far, const std::string& message)
+      : std::runtime_error(message), status(exit_status), written(std::move(so_far)) {}
+  int status;
+  std::string written;
+};
+
 /// One value by --format (version, info, inspect's element): the text and a line feed.
+/// Throws TemplateFailure: status 64 when it cannot be parsed, 1 when it cannot be executed.
 std::string formatted_value(const std::string& format, const base::Json& value);
 
 }  // namespace wharf::cli

@@ -52,11 +52,18 @@ base::Digest import_tar(Images& images, const ByteSource& source, const ImportRe
   layer::Layers& layers = images.stores().layers;
   const std::unique_ptr<layer::Ingest> ingest = layers.begin();
   std::vector<char> buffer(kReadBytes);
-  while (const std::size_t n = source(buffer)) {
-    if (stop.stop_requested()) fail(Kind::Cancelled, "import cancelled");
-    ingest->write({buffer.data(), n});
+  std::vector<layer::Pin> pins;
+  try {
+    while (const std::size_t n = source(buffer)) {
+      if (stop.stop_requested()) fail(Kind::Cancelled, "import cancelled");
+      ingest->write({buffer.data(), n});
+    }
+    pins.push_back(ingest->finish({}));
+  } catch (const base::Error& error) {
+    // Docker: what is wrong with the request is 400, what is wrong with the tar is 500.
+    if (error.kind() != Kind::InvalidArgument) throw;
+    fail(Kind::Internal, "{}", error.what());
   }
-  const std::vector<layer::Pin> pins = {ingest->finish({})};
   layers.commit(pins);
   config.rootfs.diff_ids = {pins[0].diff_id().text()};
   oci::Descriptor layer;

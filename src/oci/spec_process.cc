@@ -2,6 +2,8 @@
 #include <linux/capability.h>
 #include <sys/resource.h>
 
+#include <array>
+
 #include "oci/spec_reader.h"
 
 namespace wharf::oci {
@@ -10,7 +12,7 @@ using base::JsonNode;
 
 namespace {
 
-constexpr std::string_view kCapabilities[] = {
+constexpr auto kCapabilities = std::to_array<std::string_view>({
     "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
     "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE",
     "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK",
@@ -19,7 +21,7 @@ constexpr std::string_view kCapabilities[] = {
     "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE",
     "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG",
     "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE"};
+    "CAP_CHECKPOINT_RESTORE"});
 
 struct LimitName {
   std::string_view name;
@@ -102,7 +104,7 @@ int capability_number(std::string_view name) {
 }
 
 std::string_view capability_name(unsigned number) {
-  return number < std::size(kCapabilities) ? kCapabilities[number] : std::string_view();
+  return number < kCapabilities.size() ? kCapabilities[number] : std::string_view();
 }
 
 void read_process(SpecReader& reader, const JsonNode& node, Process& process) {

@@ -253,8 +253,9 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
     return false;
   }
   init.seccomp = inputs.seccomp;
+  init.seccomp_flags = inputs.seccomp_flags;
   if (inputs.seccomp < 0 && spec.seccomp != nullptr) {
-    opened.seccomp = compile_seccomp_file(*spec.seccomp, failure);
+    opened.seccomp = compile_seccomp_file(*spec.seccomp, init.seccomp_flags, failure);
     if (failure.failed()) return false;
     init.seccomp = opened.seccomp;
   }

@@ -120,7 +120,8 @@ void take_streams(Joiner& joiner) {
   write_labels(joiner.report, joiner.process);
   Prepared prepared{joiner.report,
                     joiner.process,
-                    map_filter(joiner.report, joiner.target.seccomp),
+                    map_filter(joiner.report, joiner.target.seccomp,
+                               joiner.target.seccomp_flags),
                     joiner.target.end_with_caller,
                     program.c_str(),
                     complete_environment(joiner.process)};

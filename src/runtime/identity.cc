@@ -54,8 +54,7 @@ void set_groups(Report& report, const oci::Process& process) {
 
 void load_filter(Report& report, Filter filter) {
   const sock_fprog program{filter.length, static_cast<sock_filter*>(filter.instructions)};
-  // Without SECCOMP_FILTER_FLAG_SPEC_ALLOW: speculation stays as the kernel's default has it.
-  report.check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program),
+  report.check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, &program),
                "load the seccomp filter");
 }
 
@@ -115,7 +114,7 @@ void take_identity(Report& report, const oci::Process& process, bool has_seccomp
                "set capabilities");
 }
 
-Filter map_filter(Report& report, int file) {
+Filter map_filter(Report& report, int file, unsigned flags) {
   if (file < 0) return {};
   struct stat status{};
   report.check(::fstat(file, &status), "look at the seccomp filter");
@@ -124,7 +123,7 @@ Filter map_filter(Report& report, int file) {
   if (count == 0 || count > BPF_MAXINSNS) report.fail("the seccomp filter has a wrong size");
   void* memory = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file, 0);
   if (memory == MAP_FAILED) report.fail_errno("map the seccomp filter");
-  return {static_cast<unsigned short>(count), memory};
+  return {flags, static_cast<unsigned short>(count), memory};
 }
 
 void write_labels(Report& report, const oci::Process& process) {

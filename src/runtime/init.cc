@@ -161,7 +161,7 @@ void run_init(Init& init) {
   find_program(init.report, process, program);
   char** environment = complete_environment(process);
   write_labels(init.report, process);
-  const Filter filter = map_filter(init.report, init.seccomp);
+  const Filter filter = map_filter(init.report, init.seccomp, init.seccomp_flags);
   await_start(init);
   run_stage(init, init.spec.hooks.start_container, "startContainer", "created");
   close_rest(init);

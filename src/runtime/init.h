@@ -27,6 +27,7 @@ struct Init {
   std::size_t join_count = 0;
   /// The file of struct sock_filter, or -1.
   int seccomp = -1;
+  unsigned seccomp_flags = 0;
   /// "/" of the container, as an O_PATH descriptor of its mount.
   int root = -1;
   /// Bind sources opened early, by index of spec.mounts; -1 elsewhere.
@@ -89,10 +90,11 @@ void set_names(Init& init);
 void take_identity(Report& report, const oci::Process& process, bool has_seccomp);
 /// The seccomp filter in memory, so that its file can be closed; of length 0 for -1.
 struct Filter {
+  unsigned flags = 0;
   unsigned short length = 0;
   void* instructions = nullptr;
 };
-Filter map_filter(Report& report, int file);
+Filter map_filter(Report& report, int file, unsigned flags);
 /// Security labels, for which files are opened.
 void write_labels(Report& report, const oci::Process& process);
 /// Seccomp filter, exact capability sets: nothing after this but execve.

@@ -5,7 +5,8 @@
 // <linux/mount.h>, so mount(2)'s flags are here too.
 #pragma once
 
-#include <linux/fcntl.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>

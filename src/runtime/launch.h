@@ -47,6 +47,8 @@ struct Inputs {
   int network_namespace = -1;
   /// A file of struct sock_filter; -1: the spec's linux.seccomp is compiled.
   int seccomp = -1;
+  /// SECCOMP_FILTER_FLAG_* for that file.
+  unsigned seccomp_flags = 0;
   /// Put on 0, 1 and 2 when the process has no terminal; -1: /dev/null.
   int stdio[3] = {-1, -1, -1};
   /// A connected socket where the terminal's master is sent too (OCI --console-socket).
@@ -110,6 +112,7 @@ struct Target {
   cgroup::Group* group = nullptr;
   /// As in Inputs; -1: none.
   int seccomp = -1;
+  unsigned seccomp_flags = 0;
   int stdio[3] = {-1, -1, -1};
   int console_socket = -1;
   bool end_with_caller = false;
@@ -134,7 +137,7 @@ bool finish_exec(Task& task, Failure& failure);
 
 /// Compiles linux.seccomp into a memory file for Inputs::seccomp; -1 when it filters nothing,
 /// and on failure.
-int compile_seccomp_file(const base::JsonNode& profile, Failure& failure);
+int compile_seccomp_file(const base::JsonNode& profile, unsigned& flags, Failure& failure);
 
 /// Sends a terminal's master over a connected socket, as OCI's --console-socket wants it.
 bool send_terminal(int socket, int terminal);

@@ -1,6 +1,7 @@
 // The mounts of the spec, in its order, each onto a descriptor.
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>

@@ -80,6 +80,12 @@ inline std::string read_until_end(const os::Fd& socket, milliseconds time = mill
   return out;
 }
 
+/// Ended, though nobody may have reaped it yet.
+inline bool dead(pid_t pid) {
+  const auto stat = os::read_file_if_exists(fmt::format("/proc/{}/stat", pid));
+  return !stat || stat->find(") Z ") != std::string::npos;
+}
+
 /// Reads until `wanted` has come.
 inline std::string read_until(const os::Fd& socket, std::string_view wanted) {
   std::string out;
@@ -111,10 +117,22 @@ class ContainerTest : public testing::Test {
       os::make_directories(root_ / folder, 0755);
     std::filesystem::copy_file("/bin/busybox", root_ / "bin/busybox");
     for (const char* name : {"sh", "cat", "echo", "sleep", "true", "seq", "stty", "yes", "head",
-                             "dd", "kill", "ls", "tail", "setsid", "test", "wc"})
+                             "dd", "kill", "ls", "tail", "setsid", "test", "wc", "tr"})
       std::filesystem::create_symlink("busybox", root_ / "bin" / name);
     supervisors_ =
         std::make_unique<Supervisors>(Supervisors::Options{Supervisors::default_runtime(), 1});
+  }
+
+  /// Removes the cgroups that a killed supervisor leaves, and the parent of all.
+  void TearDown() override {
+    supervisors_.reset();
+    for (const auto& hierarchy : std::filesystem::directory_iterator("/sys/fs/cgroup")) {
+      const os::Path parent = hierarchy.path() / "wharf-supervise-test";
+      std::error_code none;
+      for (const auto& left : std::filesystem::directory_iterator(parent, none))
+        if (left.is_directory(none)) ::rmdir(left.path().c_str());
+      ::rmdir(parent.c_str());
+    }
   }
 
   static std::string process(const std::string& script, bool tty = false) {

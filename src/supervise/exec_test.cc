@@ -16,9 +16,12 @@ class ExecTest : public ContainerTest {
     return {0, process(script, tty), tty, streams, {}};
   }
   void TearDown() override {
-    if (!started()) return;
-    task_.signal(SIGKILL);
-    EXPECT_TRUE(ends_.exit());
+    if (started()) {
+      task_.signal(SIGKILL);
+      EXPECT_TRUE(ends_.exit());
+    }
+    task_ = Task();
+    ContainerTest::TearDown();
   }
   bool started() const { return !run_directory_.empty(); }
 
@@ -47,7 +50,8 @@ TEST_F(ExecTest, BringsTheIdThatTheCallerChose) {
 
 TEST_F(ExecTest, SeesTheContainersProcessesAndHostname) {
   start();
-  const Exec made = task_.exec(exec("cat /proc/1/cmdline; cat /proc/sys/kernel/hostname"));
+  const Exec made =
+      task_.exec(exec("tr '\\0' ' ' </proc/1/cmdline; cat /proc/sys/kernel/hostname"));
   const std::string out = read_until_end(made.out);
   EXPECT_NE(out.find("sleep 1000"), std::string::npos) << out;
   EXPECT_NE(out.find("box\n"), std::string::npos) << out;

@@ -35,7 +35,7 @@ bool Stdio::open(const StdioOptions& options, int (&child)[3]) {
 }
 
 bool Stdio::take_terminal(int master) {
-  outputs_[0] = {master, Output::Stdout};
+  outputs_[0] = {master, Output::Stdout, false};
   if (fcntl(master, F_SETFL, O_NONBLOCK) < 0) return false;
   if (!options_.open_stdin) return true;
   // Watched for reading and for writing apart, which takes two numbers.
@@ -70,6 +70,7 @@ void Stdio::watch_outputs() {
   // would be reported again and again but for EPOLLET.
   const std::uint32_t events = chunk_size_ == 0 ? EPOLLIN : EPOLLET;
   for (std::uint32_t i = 0; i < 2; ++i) {
+    outputs_[i].hung_up = false;
     if (outputs_[i].fd >= 0) poller_.change(outputs_[i].fd, events, {Source::Output, i});
   }
 }
@@ -102,11 +103,15 @@ bool Stdio::read_chunk(std::uint32_t index) {
 void Stdio::end_of_output(std::uint32_t index, bool hung_up) {
   // pty(7): EIO says that nobody has the other side open now. While PID 1 lives a process
   // may open it again: only a change is waited for.
+  Pipe& pipe = outputs_[index];
   if (options_.tty && hung_up && !draining_) {
-    poller_.change(outputs_[index].fd, EPOLLIN | EPOLLET, {Source::Output, index});
+    // EPOLL_CTL_MOD reports the present state once more: done at each report, it never ends.
+    if (pipe.hung_up) return;
+    pipe.hung_up = true;
+    poller_.change(pipe.fd, EPOLLIN | EPOLLET, {Source::Output, index});
     return;
   }
-  close_fd(outputs_[index].fd);
+  close_fd(pipe.fd);
 }
 
 void Stdio::close_stdin() {

@@ -71,35 +71,43 @@ class Stdio {
   struct Pipe {
     int fd = -1;
     Output stream = Output::Stdout;
+    bool hung_up = false;  // Only a change is waited for.
   };
   struct Attached {
     int fd = -1;
     std::uint8_t streams = 0;
-    bool behind = false;     // The chunk has not left completely.
-    std::uint32_t sent = 0;  // Bytes of its frame that left.
+    bool behind = false;      // The chunk has not left completely.
+    std::uint32_t sent = 0;   // Bytes of its frame that left.
+    std::uint32_t armed = 0;  // What the poller waits for.
   };
 
   std::uint32_t header_bytes() const { return options_.tty ? 0 : 8; }
   bool read_chunk(std::uint32_t index);
   void end_of_output(std::uint32_t index, bool hung_up);
   void watch_outputs();
+  std::uint32_t free_place();
   void offer_chunk();
   bool send_rest(Attached& attached);
   void settle();
   void watch_attached(std::uint32_t index);
   void watch_all_attached();
   void drop(std::uint32_t index);
+  void stop_output(std::uint32_t index);
   void hung_up(std::uint32_t index);
   void read_input(std::uint32_t index);
   void end_of_input(std::uint32_t index);
   void write_input();
   void close_stdin();
+  bool feeds(const Attached& attached) const;
+  void arm(std::uint32_t index, std::uint32_t events);
+  void arm_stdin(std::uint32_t events);
 
   Poller& poller_;
   LogFile& log_;
   StdioOptions options_;
   Pipe outputs_[2];
   int stdin_ = -1;
+  std::uint32_t stdin_armed_ = 0;
   bool running_ = false;
   std::int64_t filled_at_ms_ = 0;  // When a buffer was last filled past its first page; 0: not.
   bool draining_ = false;

@@ -18,27 +18,51 @@ std::uint8_t bit_of(Output stream) {
 }  // namespace
 
 bool Stdio::attach(int socket, std::uint8_t streams) {
-  for (std::uint32_t i = 0; i < kMaxAttached; ++i) {
-    if (attached_[i].fd >= 0) continue;
-    attached_[i] = {socket, streams, false, 0};
-    if (!poller_.watch(socket, 0, {Source::Attachment, i})) {
-      attached_[i].fd = -1;
-      return false;
-    }
-    watch_attached(i);
-    return true;
+  const std::uint32_t i = free_place();
+  if (i == kMaxAttached) {
+    errno = EMFILE;
+    return false;
   }
-  errno = EMFILE;
-  return false;
+  attached_[i] = {socket, streams, false, 0, 0};
+  if (!poller_.watch(socket, 0, {Source::Attachment, i})) {
+    attached_[i] = Attached();
+    return false;
+  }
+  watch_attached(i);
+  return true;
+}
+
+std::uint32_t Stdio::free_place() {
+  for (std::uint32_t i = 0; i < kMaxAttached; ++i) {
+    if (attached_[i].fd < 0) return i;
+  }
+  // Clients that have gone and left input behind that the container does not take: they
+  // must not keep others out (threats A65).
+  for (std::uint32_t i = 0; i < kMaxAttached; ++i) {
+    if (attached_[i].armed != EPOLLET) continue;
+    drop(i);
+    return i;
+  }
+  return kMaxAttached;
+}
+
+/// EPOLL_CTL_MOD reports the present state anew, so it is done only where something differs.
+void Stdio::arm(std::uint32_t index, std::uint32_t events) {
+  Attached& attached = attached_[index];
+  if (attached.armed == events) return;
+  attached.armed = events;
+  poller_.change(attached.fd, events, {Source::Attachment, index});
+}
+
+bool Stdio::feeds(const Attached& attached) const {
+  return attached.fd >= 0 && stdin_ >= 0 && (attached.streams & wire::kStdin) != 0;
 }
 
 void Stdio::watch_attached(std::uint32_t index) {
   const Attached& attached = attached_[index];
   if (attached.fd < 0) return;
-  const bool reads =
-      running_ && stdin_ >= 0 && input_size_ == 0 && (attached.streams & wire::kStdin) != 0;
-  const std::uint32_t events = (reads ? EPOLLIN : 0u) | (attached.behind ? EPOLLOUT : 0u);
-  poller_.change(attached.fd, events, {Source::Attachment, index});
+  const bool reads = running_ && input_size_ == 0 && feeds(attached);
+  arm(index, (reads ? EPOLLIN : 0u) | (attached.behind ? EPOLLOUT : 0u));
 }
 
 void Stdio::watch_all_attached() {
@@ -46,8 +70,22 @@ void Stdio::watch_all_attached() {
 }
 
 void Stdio::drop(std::uint32_t index) {
-  close_fd(attached_[index].fd);
-  attached_[index].behind = false;
+  Attached& attached = attached_[index];
+  const bool fed = feeds(attached);
+  close_fd(attached.fd);
+  attached = Attached();
+  if (!fed || !options_.stdin_once || options_.tty || input_size_ != 0) return;
+  close_stdin();
+  watch_all_attached();
+}
+
+void Stdio::stop_output(std::uint32_t index) {
+  // Nobody reads there any more, but what was written before may still be input.
+  Attached& attached = attached_[index];
+  attached.streams &= wire::kStdin;
+  attached.behind = false;
+  if (attached.streams == 0 || stdin_ < 0) return drop(index);
+  watch_attached(index);
 }
 
 void Stdio::offer_chunk() {
@@ -68,7 +106,7 @@ void Stdio::offer_chunk() {
     if (attached.fd < 0 || (attached.streams & bit_of(chunk_stream_)) == 0) continue;
     attached.sent = 0;
     if (!send_rest(attached)) {
-      drop(i);
+      stop_output(i);
     } else if (attached.behind) {
       waiting = true;
       watch_attached(i);
@@ -124,30 +162,28 @@ void Stdio::attachment_ready(std::uint32_t index, std::uint32_t events) {
   if (attached.fd < 0) return;
   if (attached.behind && (events & EPOLLOUT) != 0) {
     if (!send_rest(attached)) {
-      drop(index);
+      stop_output(index);
     } else if (!attached.behind) {
       watch_attached(index);
     }
   }
-  if (attached.fd >= 0 && (events & EPOLLIN) != 0) {
-    read_input(index);
-  } else if (attached.fd >= 0 && (events & (EPOLLHUP | EPOLLERR)) != 0) {
-    hung_up(index);
+  const bool hung = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  if (attached.fd >= 0 && (hung || (events & EPOLLIN) != 0)) {
+    // What it sent before it went comes first; the end of it is found by reading.
+    if (running_ && input_size_ == 0 && feeds(attached)) {
+      read_input(index);
+    } else if (hung) {
+      hung_up(index);
+    }
   }
   settle();
 }
 
 void Stdio::hung_up(std::uint32_t index) {
-  const Attached& attached = attached_[index];
-  // What it sent before it went is still to be read, once the container starts or has taken
-  // what came earlier: until then only a change is reported.
-  const bool input_waits =
-      (attached.streams & wire::kStdin) != 0 && stdin_ >= 0 && (!running_ || input_size_ != 0);
-  if (input_waits && !attached.behind) {
-    poller_.change(attached.fd, EPOLLET, {Source::Attachment, index});
-  } else {
-    drop(index);
-  }
+  // Its input is still to be read, once the container runs or has taken what came earlier:
+  // until then only a change is reported.
+  if (feeds(attached_[index]) && !attached_[index].behind) return arm(index, EPOLLET);
+  drop(index);
 }
 
 void Stdio::expire() {
@@ -190,6 +226,7 @@ void Stdio::end_of_input(std::uint32_t index) {
     attached_[index].streams &= static_cast<std::uint8_t>(~wire::kStdin);
     close_stdin();
     watch_all_attached();
+    if (attached_[index].streams == 0) drop(index);
     return;
   }
   // Docker: where the end of the input does not end the container's stdin, it ends the
@@ -209,7 +246,13 @@ void Stdio::stdin_ready(std::uint32_t events) {
     watch_all_attached();
     return;
   }
-  poller_.change(stdin_, EPOLLET, {Source::Stdin, 0});
+  arm_stdin(EPOLLET);
+}
+
+void Stdio::arm_stdin(std::uint32_t events) {
+  if (stdin_ < 0 || stdin_armed_ == events) return;
+  stdin_armed_ = events;
+  poller_.change(stdin_, events, {Source::Stdin, 0});
 }
 
 void Stdio::write_input() {
@@ -227,7 +270,7 @@ void Stdio::write_input() {
     }
     if (!input_waits_) {
       input_waits_ = true;
-      poller_.change(stdin_, EPOLLOUT, {Source::Stdin, 0});
+      arm_stdin(EPOLLOUT);
       watch_all_attached();
     }
     return;
@@ -235,7 +278,7 @@ void Stdio::write_input() {
   const bool waited = input_waits_;
   input_waits_ = false;
   input_size_ = 0;
-  if (waited && stdin_ >= 0) poller_.change(stdin_, EPOLLET, {Source::Stdin, 0});
+  if (waited) arm_stdin(0);
   if (waited || stdin_ < 0) watch_all_attached();
 }
 

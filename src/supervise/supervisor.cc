@@ -154,6 +154,10 @@ void Supervisor::memory_short() {
     poller_.forget(memory_event_);
     return;
   }
+  note_memory_kills();
+}
+
+void Supervisor::note_memory_kills() {
   const std::uint64_t kills = group_.oom_kills();
   if (kills <= memory_kills_) return;
   memory_kills_ = kills;
@@ -163,7 +167,8 @@ void Supervisor::memory_short() {
 void Supervisor::finish() {
   // First the record: from here on the end is known whatever happens to this process.
   stdio_.close_all();
-  record_.oom_killed = group_.oom_kills() > 0;
+  note_memory_kills();
+  record_.oom_killed = memory_kills_ > 0;
   record_.dropped_lines = log_.dropped();
   write_exit_record(data_directory_, record_);
 

@@ -62,6 +62,7 @@ class Supervisor {
   void init_channel_ready();
   void init_ended();
   void memory_short();
+  void note_memory_kills();
   void finish();
   void take_back();
   void remove_traces();

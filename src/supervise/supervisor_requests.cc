@@ -50,11 +50,11 @@ void Supervisor::command_ready() {
   const ssize_t size = receive(command_, message_, descriptors);
   if (size < 0 && errno == EAGAIN) return;
   if (size <= 0) {
-    disconnect();
-    // Until Start the container is wharfd's.
+    // Until Start the container is wharfd's. The event socket closes with this process, when
+    // all is taken back: wharfd may wait for that.
     if (stage_ == Stage::Waiting) stage_ = Stage::Done;
-    if (stage_ == Stage::Creating || stage_ == Stage::Created) take_back();
-    return;
+    if (stage_ == Stage::Creating || stage_ == Stage::Created) return take_back();
+    return disconnect();
   }
   request({message_, static_cast<std::size_t>(size)}, descriptors);
 }

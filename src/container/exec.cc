@@ -1,0 +1,233 @@
+// Execs: created, started with or without streams, inspected, resized.
+#include "container/exec.h"
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "container/detach_keys.h"
+#include "container/exec_start.h"
+#include "container/state.h"
+
+namespace wharf::container {
+
+namespace {
+
+using base::Kind;
+
+/// An exec that has ended is forgotten after this.
+constexpr std::chrono::minutes kRemembered{5};
+
+std::string command_text(const api::ExecCreateRequest& request) {
+  return base::join(request.cmd.value_or(std::vector<std::string>{}), " ");
+}
+
+std::shared_ptr<Run> run_for_exec(const Container& container) {
+  const View view = container.view();
+  if (std::holds_alternative<Paused>(view.state)) {
+    base::fail(Kind::Conflict, "Container {} is paused, unpause the container before exec",
+               container.id);
+  }
+  if (std::holds_alternative<Restarting>(view.state)) {
+    base::fail(Kind::Conflict, "Container {} is restarting, wait until the container is running",
+               container.id);
+  }
+  auto run = view.run();
+  if (!run) base::fail(Kind::Conflict, "container {} is not running", container.id);
+  return run;
+}
+
+}  // namespace
+
+void Exec::begin() {
+  const std::lock_guard lock(mutex);
+  if (stage == Stage::Running) base::fail(Kind::Conflict, "exec command {} is already running", id);
+  if (stage == Stage::Ended) base::fail(Kind::Conflict, "exec command {} has already run", id);
+  stage = Stage::Running;
+}
+
+void Exec::started(std::uint64_t task_exec_id, std::int64_t process) {
+  const std::lock_guard lock(mutex);
+  task_exec = task_exec_id;
+  pid = process;
+  changed.notify_all();
+}
+
+void Exec::ended(int code) {
+  const std::lock_guard lock(mutex);
+  if (stage == Stage::Ended) return;
+  stage = Stage::Ended;
+  exit_code = code;
+  changed.notify_all();
+}
+
+bool Exec::has_ended() const {
+  const std::lock_guard lock(mutex);
+  return stage == Stage::Ended;
+}
+
+std::shared_ptr<Exec> Containers::State::find_exec(std::string_view id) const {
+  const std::lock_guard lock(execs_mutex);
+  const auto found = execs.find(id);
+  if (found == execs.end()) base::fail(Kind::NotFound, "No such exec instance: {}", id);
+  return found->second;
+}
+
+void Containers::State::forget_exec(const std::string& id) {
+  const std::lock_guard lock(execs_mutex);
+  execs.erase(id);
+}
+
+std::string Containers::create_exec(std::string_view name, const api::ExecCreateRequest& request) {
+  return state_->make_exec(*state_->find(name), request);
+}
+
+std::vector<std::string> Containers::State::execs_of(const std::string& container_id) const {
+  std::vector<std::string> ids;
+  const std::lock_guard lock(execs_mutex);
+  for (const auto& [id, exec] : execs) {
+    if (exec->container_id == container_id && !exec->has_ended()) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::string Containers::State::make_exec(Container& container, const api::ExecCreateRequest& request) {
+  const auto run = run_for_exec(container);
+  auto exec = std::make_shared<Exec>();
+  exec->detach_keys = parse_detach_keys(request.detach_keys);
+  const Record record = container.record();
+  exec->id = base::random_id();
+  exec->container_id = container.id;
+  exec->run = run->number;
+  exec->request = request;
+  const std::string& user = request.user.empty() ? record.config.user : request.user;
+  exec->identity = find_identity(run->rootfs, user,
+                                 request.user.empty()
+                                     ? record.host.group_add.value_or(std::vector<std::string>{})
+                                     : std::vector<std::string>{});
+  {
+    const std::lock_guard lock(execs_mutex);
+    execs[exec->id] = exec;
+  }
+  publish(record, "exec_create: " + command_text(request), {{"execID", exec->id}});
+  return exec->id;
+}
+
+supervise::Exec Containers::State::start_exec(Exec& exec, const api::ExecStartRequest& request,
+                                              const supervise::Streams& streams) {
+  const ContainerPointer container = find(exec.container_id);
+  const auto run = run_for_exec(*container);
+  if (run->number != exec.run) base::fail(Kind::NotFound, "No such exec instance: {}", exec.id);
+  exec.begin();
+  const Record record = container->record();
+  const std::string working_dir =
+      exec.request.working_dir.empty() ? record.config.working_dir : exec.request.working_dir;
+  supervise::ExecRequest asked;
+  asked.tty = exec.request.tty;
+  asked.streams = streams;
+  const auto& size = request.console_size ? request.console_size : exec.request.console_size;
+  if (size && size->size() == 2) {
+    asked.window = {static_cast<std::uint16_t>((*size)[0]), static_cast<std::uint16_t>((*size)[1])};
+  }
+  publish(record, "exec_start: " + command_text(exec.request), {{"execID", exec.id}});
+  try {
+    asked.process_json =
+        base::to_text(build_exec_process(record, settings, exec.request, exec.identity, working_dir));
+    supervise::Exec started = run->task.exec(asked);
+    exec.started(started.id, started.pid);
+    return started;
+  } catch (const supervise::StepError& error) {
+    exec.ended(error.exit_code() == 127 ? 127 : 126);
+    throw base::Error(Kind::InvalidArgument,
+                      fmt::format("OCI runtime exec failed: exec failed: {}", error.what()));
+  } catch (const base::Error&) {
+    exec.ended(126);
+    throw;
+  }
+}
+
+void Containers::start_exec_detached(std::string_view id) {
+  const auto exec = state_->find_exec(id);
+  state_->start_exec(*exec, {}, {});
+}
+
+void Containers::State::exec_ended(Container& container, const supervise::ExecExit& exit) {
+  std::shared_ptr<Exec> ended;
+  {
+    const std::lock_guard lock(execs_mutex);
+    for (const auto& [id, exec] : execs) {
+      if (exec->container_id != container.id) continue;
+      const std::lock_guard exec_lock(exec->mutex);
+      if (exec->task_exec == exit.exec && exec->pid != 0) ended = exec;
+    }
+  }
+  if (!ended) {
+    // Its start is still on its way back to the caller.
+    jobs.run_after(std::chrono::milliseconds(5), [this, weak = container.weak_from_this(), exit] {
+      const auto alive = weak.lock();
+      if (alive && alive->view().run()) exec_ended(*alive, exit);
+    });
+    return;
+  }
+  ended->ended(exit.code);
+  publish(container.record(), "exec_die",
+          {{"execID", ended->id}, {"exitCode", std::to_string(exit.code)}});
+  jobs.run_after(kRemembered, [this, id = ended->id] { forget_exec(id); });
+}
+
+void Containers::State::execs_ended(Container& container) {
+  const std::lock_guard lock(execs_mutex);
+  std::erase_if(execs, [&](const auto& entry) {
+    const auto& exec = entry.second;
+    if (exec->container_id != container.id) return false;
+    const std::lock_guard exec_lock(exec->mutex);
+    return exec->stage == Exec::Stage::Created;
+  });
+  for (const auto& [id, exec] : execs) {
+    if (exec->container_id != container.id || exec->has_ended()) continue;
+    exec->ended(137);
+    jobs.run_after(kRemembered, [this, forget = id] { forget_exec(forget); });
+  }
+}
+
+api::ExecInspect Containers::inspect_exec(std::string_view id) {
+  const auto exec = state_->find_exec(id);
+  const std::lock_guard lock(exec->mutex);
+  api::ExecInspect shown;
+  shown.id = exec->id;
+  shown.running = exec->stage == Exec::Stage::Running;
+  if (exec->exit_code) shown.exit_code = *exec->exit_code;
+  const auto command = exec->request.cmd.value_or(std::vector<std::string>{});
+  shown.process_config.tty = exec->request.tty;
+  if (!command.empty()) shown.process_config.entrypoint = command.front();
+  if (command.size() > 1) shown.process_config.arguments.assign(command.begin() + 1, command.end());
+  shown.process_config.privileged = exec->request.privileged;
+  shown.process_config.user = exec->request.user;
+  shown.open_stdin = exec->request.attach_stdin;
+  shown.open_stdout = exec->request.attach_stdout;
+  shown.open_stderr = exec->request.attach_stderr;
+  shown.container_id = exec->container_id;
+  // Docker: empty unless asked for, and then the bytes.
+  if (!exec->request.detach_keys.empty()) {
+    shown.detach_keys = base::base64_encode(exec->detach_keys);
+  }
+  shown.pid = exec->pid;
+  return shown;
+}
+
+void Containers::resize_exec(std::string_view id, std::uint32_t rows, std::uint32_t columns) {
+  const auto exec = state_->find_exec(id);
+  std::uint64_t task_exec = 0;
+  {
+    const std::lock_guard lock(exec->mutex);
+    if (exec->stage != Exec::Stage::Running || exec->pid == 0) {
+      base::fail(Kind::Conflict, "exec command {} is not running", id);
+    }
+    task_exec = exec->task_exec;
+  }
+  const ContainerPointer container = state_->find(exec->container_id);
+  run_for_exec(*container)->task.exec_resize(
+      task_exec, {static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns)});
+}
+
+}  // namespace wharf::container

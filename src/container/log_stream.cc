@@ -1,0 +1,99 @@
+#include "container/log_stream.h"
+
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "container/log_options.h"
+#include "logs/files.h"
+#include "logs/follower.h"
+#include "logs/line.h"
+#include "os/file.h"
+
+namespace wharf::container {
+
+namespace {
+
+class JsonFileLog : public Log {
+ public:
+  JsonFileLog(Containers::State& state, ContainerPointer container, const LogQuery& query)
+      : state_(state), container_(std::move(container)), query_(query) {
+    const Record record = container_->record();
+    tty_ = record.config.tty;
+    options_ = log_options(record);
+    directory_ = os::open_directory(state_.directory(container_->id));
+  }
+
+  bool raw() const override { return tty_; }
+
+  void send(const std::function<void(std::string_view)>& sink, std::stop_token stop) override;
+
+ private:
+  using Sink = std::function<void(std::string_view)>;
+
+  /// False once nothing more can be wanted.
+  bool give(const std::string& record, const Sink& sink) const;
+  void follow(std::optional<logs::RecordReader> from, logs::Watch::Interest& changes,
+              const Sink& sink, std::stop_token stop);
+
+  Containers::State& state_;
+  ContainerPointer container_;
+  LogQuery query_;
+  supervise::LogOptions options_;
+  os::Fd directory_;
+  bool tty_ = false;
+};
+
+bool JsonFileLog::give(const std::string& record, const Sink& sink) const {
+  const auto line = logs::decode(record);
+  if (!line) return true;
+  if (query_.since && line->time < *query_.since) return true;
+  if (query_.until && line->time > *query_.until) return false;
+  if (line->stream == "stderr" ? !query_.err : !query_.out) return true;
+  logs::Shown how;
+  how.timestamps = query_.timestamps;
+  how.details = query_.details;
+  how.framed = !tty_;
+  how.json = query_.json;
+  sink(logs::shown(*line, how));
+  return true;
+}
+
+void JsonFileLog::follow(std::optional<logs::RecordReader> from, logs::Watch::Interest& changes,
+                         const Sink& sink, std::stop_token stop) {
+  const os::Fd ended = container_->stopped_signal();
+  logs::Follower follower(directory_, options_.name, std::move(from), changes);
+  while (auto record = follower.next(ended, stop)) {
+    if (!give(*record, sink)) return;
+  }
+}
+
+void JsonFileLog::send(const Sink& sink, std::stop_token stop) {
+  std::optional<logs::Watch::Interest> changes;
+  if (query_.follow) changes.emplace(state_.watch.on(state_.directory(container_->id)));
+  logs::LogFiles files(directory_, options_.name, options_.max_files);
+  if (query_.tail >= 0) files.keep_last(static_cast<std::uint64_t>(query_.tail));
+  while (auto record = files.next()) {
+    if (stop.stop_requested() || !give(*record, sink)) return;
+  }
+  if (query_.follow) follow(std::move(files).newest(), *changes, sink, stop);
+}
+
+}  // namespace
+
+std::unique_ptr<Log> open_log(Containers::State& state, const ContainerPointer& container,
+                              const LogQuery& query) {
+  if (container->record().host.log_config.type == "none") {
+    base::fail(base::Kind::NotImplemented, "configured logging driver does not support reading");
+  }
+  return std::make_unique<JsonFileLog>(state, container, query);
+}
+
+std::unique_ptr<Log> Containers::logs(std::string_view name, const LogQuery& query) {
+  const ContainerPointer container = state_->find(name);
+  if (!query.out && !query.err) {
+    base::fail(base::Kind::InvalidArgument, "must specify at least one of 'stdout' or 'stderr'");
+  }
+  return open_log(*state_, container, query);
+}
+
+}  // namespace wharf::container

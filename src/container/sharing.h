@@ -1,0 +1,22 @@
+// What a container shares with others: namespaces, and its place on the networks.
+#pragma once
+
+#include <string>
+
+#include "container/spec.h"
+#include "container/state.h"
+
+namespace wharf::container {
+
+struct Sharing {
+  SharedNamespaces namespaces;
+  std::string files_directory;  ///< Of the container whose network is shared, or "".
+  std::string hostname;         ///< Docker: it has that container's hostname as well.
+};
+
+/// Throws Docker's texts where the other container is missing, not running, or does not share.
+Sharing find_sharing(const Containers::State& state, const Record& record);
+
+network::Sandbox join_networks(const Containers::State& state, const Record& record);
+
+}  // namespace wharf::container

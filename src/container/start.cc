@@ -1,0 +1,253 @@
+// POST /containers/{id}/start, and every other way a container comes to run.
+//
+// Steps that return owners: what fails half way is undone by unwinding.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "container/health.h"
+#include "container/log_options.h"
+#include "container/sharing.h"
+#include "container/spec.h"
+#include "container/state.h"
+#include "os/file.h"
+#include "os/mount.h"
+
+namespace wharf::container {
+
+namespace {
+
+using base::Kind;
+
+constexpr int kNotFound = 127;
+constexpr int kNotExecutable = 126;
+constexpr int kOtherFailure = 128;
+
+os::DetachedMount mount_rootfs(const Containers::State& state, const Record& record) {
+  std::vector<base::Digest> layers;
+  layers.reserve(record.diff_ids.size());
+  for (const std::string& diff_id : record.diff_ids) layers.push_back(base::Digest::parse(diff_id));
+  layer::MountOptions options;
+  options.discardable = record.host.auto_remove;
+  return state.services.layers.mount(record.id, layers, options);
+}
+
+/// Docker: a missing directory of -v is made, as root and 0755.
+void make_bind_sources(const Record& record) {
+  for (const MountSpec& mount : record.mounts) {
+    if (mount.type != MountSpec::Type::Bind || !mount.create_source) continue;
+    struct stat there {};
+    if (::stat(mount.source.c_str(), &there) == 0) continue;
+    try {
+      os::make_directories(mount.source, 0755);
+    } catch (const base::Error& error) {
+      base::fail(Kind::Internal, "error while creating mount source path '{}': {}", mount.source,
+                 error.what());
+    }
+  }
+}
+
+/// Mounts whose source is known only now: parts of volumes, and images. The descriptors keep
+/// it open until the supervisor has copied the mount.
+std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& record) {
+  std::vector<os::Fd> opened;
+  const auto use = [&](MountSpec& mount, os::Fd source) {
+    mount.source = fmt::format("/proc/{}/fd/{}", ::getpid(), source.get());
+    opened.push_back(std::move(source));
+  };
+  for (MountSpec& mount : record.mounts) {
+    if (mount.type == MountSpec::Type::Image) {
+      const image::Image image = state.services.images.get(base::Digest::parse(mount.source));
+      os::DetachedMount layers = state.services.layers.mount_image(image.diff_ids);
+      use(mount, mount.subpath.empty()
+                     ? std::move(layers).release()
+                     : os::open_beneath(layers.fd(), mount.subpath, O_PATH));
+    } else if (mount.type == MountSpec::Type::Volume && !mount.subpath.empty()) {
+      const os::Fd volume = state.services.volumes.open(mount.name);
+      use(mount, os::open_beneath(volume, mount.subpath, O_PATH));
+    }
+  }
+  return opened;
+}
+
+std::string find_init(const Settings& settings, const api::HostConfig& host) {
+  if (!host.init.value_or(settings.init)) return {};
+  if (!settings.init_path.empty()) return settings.init_path;
+  for (const char* path : {"/usr/libexec/docker/docker-init", "/usr/bin/docker-init",
+                           "/usr/local/bin/docker-init", "/usr/bin/tini", "/usr/bin/tini-static"}) {
+    if (::access(path, X_OK) == 0) return path;
+  }
+  base::fail(Kind::Internal, "exec: \"docker-init\": executable file not found in $PATH");
+}
+
+supervise::LaunchRequest launch_request(const Containers::State& state, Container& container,
+                                        const Record& record) {
+  supervise::LaunchRequest request;
+  request.id = record.id;
+  request.run_directory = state.run_directory(record.id);
+  request.data_directory = os::open_file(state.directory(record.id), O_DIRECTORY | O_RDONLY);
+  request.log = log_options(record);
+  request.tty = record.config.tty;
+  request.open_stdin = record.config.open_stdin;
+  request.stdin_once = record.config.stdin_once;
+  request.window = {static_cast<std::uint16_t>(record.host.console_size[0]),
+                    static_cast<std::uint16_t>(record.host.console_size[1])};
+  request.attachments = container.take_attachments();
+  return request;
+}
+
+void write_files(const Containers::State& state, const Record& record, const Sharing& sharing,
+                 const network::Sandbox& sandbox) {
+  if (!sharing.files_directory.empty()) return;
+  state.write_etc_files(record.id, record.config.hostname, sandbox.hosts_file(),
+                        record.config.network_disabled ? "" : sandbox.resolv_conf());
+}
+
+void remember_endpoints(Run& run) {
+  const std::lock_guard lock(run.endpoints_mutex);
+  run.endpoints = run.sandbox.endpoints();
+  run.ports = run.sandbox.ports();
+  run.sandbox_id = run.sandbox.id();
+}
+
+/// What a failed start leaves in State.ExitCode; Docker tells it from the text.
+int exit_code_of(const std::string& text) {
+  const auto says = [&](std::string_view words) { return text.find(words) != std::string::npos; };
+  if (says("exec: ") && (says("executable file not found") || says("no such file or directory"))) {
+    return kNotFound;
+  }
+  if (says("exec: ") && (says("permission denied") || says("is a directory") ||
+                         says("exec format error"))) {
+    return kNotExecutable;
+  }
+  return kOtherFailure;
+}
+
+/// The error as the API answers it: what the image or the user got wrong is a 400.
+base::Error start_error(const base::Error& error) {
+  if (!dynamic_cast<const supervise::StepError*>(&error)) return error;
+  const std::string text =
+      fmt::format("failed to create task for container: OCI runtime create failed: {}", error.what());
+  const Kind kind = exit_code_of(text) == kOtherFailure ? Kind::Internal : Kind::InvalidArgument;
+  return base::Error(kind, text, error.error_number());
+}
+
+struct Starting {
+  Record record;
+  std::shared_ptr<Run> run;
+};
+
+/// All that comes before the container is made: what it is given.
+supervise::LaunchRequest prepare(Containers::State& state, Container& container, Starting& starting) {
+  Record& record = starting.record;
+  Run& run = *starting.run;
+  const Sharing sharing = find_sharing(state, record);
+  if (!sharing.hostname.empty()) record.config.hostname = sharing.hostname;
+  os::DetachedMount rootfs = mount_rootfs(state, record);
+  run.rootfs = rootfs.fd().duplicate();
+  make_bind_sources(record);
+  if (sharing.namespaces.network.empty()) run.sandbox = join_networks(state, record);
+  remember_endpoints(run);
+  state.publish_network(record, run, "connect");
+  write_files(state, record, sharing, run.sandbox);
+
+  SpecInput input{record, state.settings, {}, {}, sharing.namespaces, false, {}, {}};
+  input.identity = find_identity(run.rootfs, record.config.user,
+                                 record.host.group_add.value_or(std::vector<std::string>{}));
+  input.security = parse_security_options(record.host, state.settings);
+  input.own_network = run.sandbox.netns().valid();
+  input.files_directory = sharing.files_directory.empty() ? state.directory(record.id).string()
+                                                          : sharing.files_directory;
+  input.init_program = find_init(state.settings, record.host);
+
+  supervise::LaunchRequest request = launch_request(state, container, record);
+  request.config_json = base::to_text(build_spec(input));
+  request.rootfs = std::move(rootfs).release();
+  if (input.own_network) request.network_namespace = run.sandbox.netns().duplicate();
+  request.seccomp = state.seccomp.filter(record.host, input.security);
+  return request;
+}
+
+void start_steps(Containers::State& state, Container& container, Starting& starting) {
+  const ContainerPointer self = state.find(container.id);
+  const std::vector<os::Fd> sources = open_late_sources(state, starting.record);
+  supervise::LaunchRequest request = prepare(state, container, starting);
+  Run& run = *starting.run;
+  state.publish_volumes(starting.record, "mount");
+  run.task = state.services.supervisors.launch(std::move(request), state.events_of(self, run.number));
+  state.save_state(container, run.sandbox.record(), {});
+  run.task.start();
+  run.started_at = run.task.started_at();
+  // Attachments that came since the message was made.
+  for (auto& late : container.take_attachments()) run.task.attach(std::move(late));
+}
+
+}  // namespace
+
+void Containers::State::start_turned(Container& container) {
+  const View before = container.view();
+  Starting starting{container.record(), std::make_shared<Run>()};
+  starting.run->number = container.next_run();
+  try {
+    start_steps(*this, container, starting);
+  } catch (const base::Error& error) {
+    const base::Error told = start_error(error);
+    publish_network(starting.record, *starting.run, "disconnect");
+    starting.run->sandbox = {};
+    Ended last;
+    last.exit_code = exit_code_of(told.what());
+    last.error = told.what();
+    if (std::holds_alternative<Created>(before.state)) {
+      container.set_state(Created{last});
+    } else {
+      last.started_at = before.last().started_at;
+      last.finished_at = base::now();
+      container.set_state(Exited{last});
+    }
+    container.take_attachments();
+    save_state(container, nullptr, last);
+    throw told;
+  }
+  // Docker: which networks these were is shown after the end as well.
+  container.change_record([&](Record& record) {
+    for (const network::EndpointInfo& info : starting.run->endpoints) {
+      const auto endpoint = record.endpoints.find(info.network_name);
+      if (endpoint != record.endpoints.end()) endpoint->second.network_id = info.network_id;
+    }
+  });
+  container.set_state(Running{starting.run});
+  publish(starting.record, "start");
+  start_health(*this, find(container.id));
+}
+
+void Containers::start(std::string_view name) {
+  const ContainerPointer container = state_->find(name);
+  const Container::Turn turn = container->take_turn();
+  const View view = container->view();
+  if (std::holds_alternative<Paused>(view.state)) {
+    base::fail(Kind::Conflict, "cannot start a paused container, try unpause instead");
+  }
+  if (view.removing || std::holds_alternative<Dead>(view.state)) {
+    base::fail(Kind::Conflict, "container is marked for removal and cannot be started");
+  }
+  if (view.running()) base::fail(Kind::NotModified, "container is already running");
+  container->set_manually_stopped(false);
+  container->set_restart_count(0);
+  try {
+    state_->start_turned(*container);
+  } catch (const base::Error&) {
+    if (container->record().host.auto_remove && container->begin_removing()) {
+      try {
+        state_->remove_turned(container, true);
+      } catch (const base::Error& error) {
+        base::log_error("remove container {}: {}", container->id, error.what());
+        container->end_removing();
+      }
+    }
+    throw;
+  }
+}
+
+}  // namespace wharf::container

@@ -1,0 +1,42 @@
+// A container as a command of the OCI command line finds it: its state, spec and cgroup.
+#pragma once
+
+#include "cgroup/group.h"
+#include "runtime/command.h"
+#include "runtime/launch.h"
+#include "runtime/state.h"
+
+namespace wharf::runtime {
+
+struct Container {
+  StateDirectory directory;
+  State state;
+  cgroup::Hierarchies hierarchies;
+  cgroup::Group group;
+  oci::Spec spec;
+
+  /// Reads state and spec of an existing container and opens its cgroup.
+  bool load(Call& call, std::string_view id);
+  Status status() const { return status_of(state, directory, group); }
+  HookState hook_state(std::string_view status) const;
+
+  /// Kills what is left, removes cgroup and state, runs poststop hooks.
+  bool destroy(base::Failure& failure);
+};
+
+/// The only word left, the id; else a failure.
+bool take_id(Call& call, std::string_view& id);
+
+/// SIGTERM from "TERM", "SIGTERM" or "15"; -1 when unknown.
+int signal_number(std::string_view name);
+
+bool write_pid_file(std::string_view path, pid_t pid, base::Failure& failure);
+
+/// Connects to the socket that waits for a terminal; -1 with the reason.
+int connect_console(std::string_view path, base::Failure& failure);
+
+/// In the foreground: forwards signals, and the terminal when there is one, until the process
+/// has ended. Its exit status as a shell gives it: 128+n for a signal.
+int attend(const Task& task);
+
+}  // namespace wharf::runtime

@@ -1,0 +1,220 @@
+// create, run, start.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/container.h"
+#include "runtime/kernel.h"
+
+namespace wharf::runtime {
+namespace {
+
+struct CreateOptions {
+  std::string_view bundle = ".";
+  std::string_view console_socket;
+  std::string_view pid_file;
+  std::string_view preserve;
+  bool no_pivot = false;
+  bool no_new_keyring = false;
+  bool detach = false;
+  bool keep = false;
+};
+
+bool take_create_options(Call& call, CreateOptions& given) {
+  bool ignored = false;
+  const Option options[] = {{"bundle", "b", &given.bundle},
+                            {"console-socket", "", &given.console_socket},
+                            {"pid-file", "", &given.pid_file},
+                            {"preserve-fds", "", &given.preserve},
+                            {"no-pivot", "", nullptr, &given.no_pivot},
+                            {"no-new-keyring", "", nullptr, &given.no_new_keyring},
+                            {"no-subreaper", "", nullptr, &ignored},
+                            {"keep", "", nullptr, &given.keep},
+                            {"detach", "d", nullptr, &given.detach}};
+  return take_options(call.arena, call.arguments, options, call.failure);
+}
+
+/// The absolute path of the bundle, which state and hooks tell.
+bool resolve_bundle(Call& call, CreateOptions& given) {
+  char path[4096];
+  if (::realpath(given.bundle.data(), path) == nullptr) {
+    return call.failure.because_of_errno("bundle ", given.bundle);
+  }
+  given.bundle = call.arena.copy(path);
+  return true;
+}
+
+class Creation {
+ public:
+  Creation(Call& call, CreateOptions& given) : call_(call), given_(given) {}
+  ~Creation() {
+    if (inputs_.console_socket >= 0) ::close(inputs_.console_socket);
+    if (inputs_.start_socket >= 0) ::close(inputs_.start_socket);
+  }
+  Creation(const Creation&) = delete;
+  Creation& operator=(const Creation&) = delete;
+
+  enum class Starter { Ourselves, Another };
+
+  bool make(std::string_view id, Starter starter) {
+    if (!read_bundle() || !fill_inputs(id, starter)) return false;
+    if (!container.directory.make(call_.global.root, id, call_.failure)) return false;
+    if (launch(id, starter)) return true;
+    container.directory.remove();
+    return false;
+  }
+
+  Container container;
+  Task task;
+
+ private:
+  bool read_bundle() {
+    const int bundle = ::open(given_.bundle.data(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (bundle < 0) return call_.failure.because_of_errno("bundle ", given_.bundle);
+    const std::span<char> text = read_whole(call_.arena, bundle, "config.json", call_.failure);
+    ::close(bundle);
+    if (text.empty()) return false;
+    // Parsed in place; what is kept for later commands is the text as it came.
+    config_ = call_.arena.copy(std::string_view(text.data(), text.size()));
+    return oci::parse_spec(call_.arena, text, container.spec, call_.failure);
+  }
+
+  bool fill_inputs(std::string_view id, Starter starter) {
+    inputs_.id = id;
+    inputs_.bundle = given_.bundle;
+    inputs_.no_pivot = given_.no_pivot;
+    inputs_.new_keyring = !given_.no_new_keyring;
+    for (int stream = 0; stream < 3; ++stream) inputs_.stdio[stream] = stream;
+    std::uint64_t preserved = 0;
+    if (!given_.preserve.empty() && !base::parse_number(given_.preserve, preserved)) {
+      return call_.failure.because("--preserve-fds needs a number");
+    }
+    inputs_.preserved_descriptors = static_cast<unsigned>(preserved);
+    if (!container.spec.process) return call_.failure.because("config.json: process must be given");
+    const bool terminal = container.spec.process->terminal;
+    const bool attended = starter == Starter::Ourselves && !given_.detach;
+    if (terminal && given_.console_socket.empty() && !attended) {
+      return call_.failure.because("cannot allocate tty if runc will detach without setting "
+                                   "console socket");
+    }
+    if (!terminal && !given_.console_socket.empty()) {
+      return call_.failure.because("cannot use console socket if runc will not detach or allocate "
+                                   "tty");
+    }
+    if (terminal && !given_.console_socket.empty()) {
+      inputs_.console_socket = connect_console(given_.console_socket, call_.failure);
+      return inputs_.console_socket >= 0;
+    }
+    return true;
+  }
+
+  bool launch(std::string_view id, Starter starter) {
+    if (starter == Starter::Another) {
+      inputs_.start_socket = container.directory.listen_for_start(call_.failure);
+      if (inputs_.start_socket < 0) return false;
+    }
+    State& state = container.state;
+    state.id = id;
+    state.bundle = given_.bundle;
+    state.cgroup = container.spec.cgroups_path.empty() ? id : container.spec.cgroups_path;
+    state.hierarchies = &container.hierarchies;
+    if (!cgroup::discover(container.hierarchies, call_.failure) ||
+        !container.group.place(container.hierarchies, state.cgroup, call_.failure) ||
+        !create_container(container.spec, inputs_, container.group, task, call_.failure)) {
+      return false;
+    }
+    const bool saved = save();  // while init mounts
+    return finish_create(container.spec, inputs_, container.group, task, call_.failure) && saved;
+  }
+
+  bool save() {
+    State& state = container.state;
+    state.pid = task.pid;
+    state.start_time = start_time_of(task.pid);
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const base::Text<40> created(base::Rfc3339{now.tv_sec * 1'000'000'000 + now.tv_nsec});
+    state.created = call_.arena.copy(created.view());
+    base::PathText rootfs;
+    if (!container.spec.root_path.starts_with('/')) rootfs.put(given_.bundle, "/");
+    rootfs.put(container.spec.root_path);
+    state.rootfs = call_.arena.copy(rootfs.view());
+    return container.directory.save(state, call_.failure) &&
+           container.directory.save_config(config_, call_.failure) &&
+           write_pid_file(given_.pid_file, task.pid, call_.failure);
+  }
+
+  Call& call_;
+  CreateOptions& given_;
+  Inputs inputs_;
+  std::string_view config_;
+};
+
+bool prepare(Call& call, CreateOptions& given, std::string_view& id) {
+  return take_create_options(call, given) && take_id(call, id) && resolve_bundle(call, given);
+}
+
+bool run_poststart(Container& container, base::Failure& failure) {
+  return run_hooks(container.spec.hooks.poststart, "poststart", container.hook_state("running"),
+                   failure);
+}
+
+}  // namespace
+
+int create_command(Call& call) {
+  CreateOptions given;
+  std::string_view id;
+  if (!prepare(call, given, id)) return 1;
+  Creation creation(call, given);
+  if (!creation.make(id, Creation::Starter::Another)) return 1;
+  close_task(creation.task);
+  return 0;
+}
+
+int run_command_line(Call& call) {
+  CreateOptions given;
+  std::string_view id;
+  if (!prepare(call, given, id)) return 1;
+  Creation creation(call, given);
+  if (!creation.make(id, Creation::Starter::Ourselves)) return 1;
+  Container& container = creation.container;
+  Task& task = creation.task;
+  if (!start_container(task, call.failure) || !run_poststart(container, call.failure)) {
+    (void)kernel::pidfd_send_signal(task.pidfd, SIGKILL);
+    ::waitpid(task.pid, nullptr, __WALL);
+    base::Failure ignored;
+    (void)container.destroy(ignored);
+    return 1;
+  }
+  if (given.detach) {
+    close_task(task);
+    return 0;
+  }
+  const int status = attend(task);
+  close_task(task);
+  if (!given.keep) (void)container.destroy(call.failure);
+  return status;
+}
+
+int start_command(Call& call) {
+  std::string_view id;
+  Container container;
+  if (!take_id(call, id) || !container.load(call, id)) return 1;
+  const Status status = container.status();
+  if (status != Status::Created) {
+    (void)call.failure.because("cannot start a container that has ",
+                               status == Status::Stopped ? "stopped" : "already started");
+    return 1;
+  }
+  Task task;
+  task.channel = container.directory.connect_to_start(call.failure);
+  if (task.channel < 0 || !start_container(task, call.failure)) return 1;
+  return run_poststart(container, call.failure) ? 0 : 1;
+}
+
+}  // namespace wharf::runtime
