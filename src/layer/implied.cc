@@ -50,7 +50,7 @@ Found look(const Level& level, const std::string& path, struct stat& status, boo
 std::optional<struct stat> described(std::span<const Level> top_first, const std::string& path) {
   bool implied = false;
   for (const Level& level : top_first) {
-    struct stat status {};
+    struct stat status{};
     bool opaque = false;
     const Found found = look(level, path, status, opaque);
     if (found == Found::Hidden) return std::nullopt;
@@ -65,7 +65,7 @@ std::optional<struct stat> described(std::span<const Level> top_first, const std
 /// The attributes of `path` as the stack shows it now: those of the uppermost layer that has it.
 struct stat shown(std::span<const Level> top_first, const std::string& path) {
   for (const Level& level : top_first) {
-    struct stat status {};
+    struct stat status{};
     bool opaque = false;
     if (look(level, path, status, opaque) == Found::Directory) return status;
   }

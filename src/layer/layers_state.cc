@@ -40,7 +40,9 @@ Pin::Held::~Held() {
   if (const auto owner = state.lock(); owner && !committed) owner->discard(*this);
 }
 
-const LayerInfo& Pin::info() const { return held_->info; }
+const LayerInfo& Pin::info() const {
+  return held_->info;
+}
 
 LayersState::LayersState(const os::Path& data_root, store::Database& db, LayerOptions chosen)
     : layers(prepared(data_root / "layers")),
@@ -137,8 +139,8 @@ Pin LayersState::settle(const os::Path& from, const LayerInfo& info, const base:
     if (!present) {
       // What may lie there is broken, or was never committed.
       trash.take(directory(info.diff_id));
-      os::check(WHARF_CALL(rename, from.c_str(), directory(info.diff_id).c_str()),
-                "keep layer {}", info.diff_id.text());
+      os::check(WHARF_CALL(rename, from.c_str(), directory(info.diff_id).c_str()), "keep layer {}",
+                info.diff_id.text());
     }
     held = LayersState::held(hold_new(info, present));
   }
@@ -214,8 +216,8 @@ std::uint64_t LayersState::collect() {
         "SELECT diff_id, size FROM layers WHERE diff_id NOT IN "
         "(SELECT diff_id FROM layer_references)");
     while (rows.next()) {
-      unused.push_back({base::Digest::parse(rows.text(0)),
-                        static_cast<std::uint64_t>(rows.integer(1)), 0});
+      unused.push_back(
+          {base::Digest::parse(rows.text(0)), static_cast<std::uint64_t>(rows.integer(1)), 0});
     }
   });
   std::uint64_t freed = 0;

@@ -225,8 +225,8 @@ TEST_F(LayersTest, UpperLayersHideReplaceAndMergeLowerOnes) {
 }
 
 TEST_F(LayersTest, DirectoriesALayerOnlyImpliesLookAsTheLayerBelowSays) {
-  const Pin low = keep(gzip(tar({dir("tmp", 01777), dir("home", 0700), dir("home/u", 0710)})),
-                       "image:low");
+  const Pin low =
+      keep(gzip(tar({dir("tmp", 01777), dir("home", 0700), dir("home/u", 0710)})), "image:low");
   const Pin high = keep(gzip(tar({file("tmp/x", "x"), file("home/u/y", "y"), file("new/z", "z")})),
                         "image:high");
   const std::vector<Digest> ids = {low.diff_id(), high.diff_id()};
@@ -276,7 +276,7 @@ TEST_F(LayersTest, NothingUnderTheDataRootIsOpenToOthers) {
   keep(gzip(tar({file("f")})), "image:a");
   layers->create_writable("c", {});
   for (const char* name : {"layers", "writable", "trash", "writable/c"}) {
-    struct stat found {};
+    struct stat found{};
     ASSERT_EQ(::stat((root.path() / name).c_str(), &found), 0);
     EXPECT_EQ(found.st_mode & 077, 0U) << name;
   }

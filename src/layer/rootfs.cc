@@ -22,8 +22,8 @@ std::vector<os::Fd> open_layers(const LayersState& state, std::span<const base::
     const os::Path path = state.directory(diff_id) / "diff";
     const int fd = WHARF_CALL(open, path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-      const base::Error why = os::last_error("layer {} is missing or broken: {}", diff_id.text(),
-                                             path.native());
+      const base::Error why =
+          os::last_error("layer {} is missing or broken: {}", diff_id.text(), path.native());
       throw base::Error(base::Kind::NotFound, why.what(), why.error_number());
     }
     lower.emplace_back(fd);
