@@ -25,7 +25,6 @@
 #include "container/services.h"
 #include "container/settings.h"
 #include "container/streams.h"
-#include "image/images.h"
 
 namespace wharf::container {
 
@@ -69,10 +68,10 @@ struct Counts {
   std::size_t stopped = 0;
 };
 
-class Containers : public image::Users {
+class Containers {
  public:
   Containers(Settings settings, Services services);
-  ~Containers() override;  ///< Running containers go on.
+  ~Containers();  ///< Running containers go on.
   Containers(const Containers&) = delete;
 
   /// Reads every record, takes over what still runs, applies --rm and restart policies to what
@@ -118,8 +117,12 @@ class Containers : public image::Users {
 
   /// Throws NotFound "No such container: x". The full id.
   std::string resolve(std::string_view name) const;
-  /// Containers made from an image, for `docker rmi`; running ones first.
-  std::vector<image::User> users_of(const base::Digest& image) const override;
+  /// Containers made from `image` (its id), for `docker rmi`; running ones first.
+  struct User {
+    std::string id;
+    bool running = false;
+  };
+  std::vector<User> users_of_image(std::string_view image_id) const;
   Counts count() const;
 
   struct State;
