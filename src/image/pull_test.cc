@@ -14,21 +14,25 @@ using registry::Reply;
 using registry::Seen;
 
 oci::Descriptor describe(std::string_view type, const std::string& bytes) {
-  return {.media_type = std::string(type), .digest = base::Sha256::of(bytes),
+  return {.media_type = std::string(type),
+          .digest = base::Sha256::of(bytes),
           .size_bytes = static_cast<std::int64_t>(bytes.size())};
 }
 
 /// What a registry holds: documents by tag and digest, blobs by digest.
 struct Shelf {
-  std::map<std::string, std::pair<std::string, std::string>> documents;  ///< Content type and bytes.
+  std::map<std::string, std::pair<std::string, std::string>>
+      documents;  ///< Content type and bytes.
   std::map<std::string, std::string> blobs;
 
-  std::string put_document(std::string_view type, const std::string& bytes, const std::string& tag = "") {
+  std::string put_document(std::string_view type, const std::string& bytes,
+                           const std::string& tag = "") {
     documents[digest_of(bytes)] = {std::string(type), bytes};
     if (!tag.empty()) documents[tag] = documents[digest_of(bytes)];
     return digest_of(bytes);
   }
-  std::string put_image(const std::string& config, const std::vector<std::string>& layers, const std::string& tag) {
+  std::string put_image(const std::string& config, const std::vector<std::string>& layers,
+                        const std::string& tag) {
     oci::Manifest manifest;
     manifest.media_type = oci::media::kOciManifest;
     manifest.config = describe(oci::media::kOciConfig, config);
@@ -49,7 +53,8 @@ struct Shelf {
     if (seen.target.find("/manifests/") == std::string::npos) return {};
     const auto found = documents.find(name);
     if (found == documents.end()) return {.status = 404};
-    return {.headers = {{"Content-Type", found->second.first}, {"Docker-Content-Digest", digest_of(found->second.second)}},
+    return {.headers = {{"Content-Type", found->second.first},
+                        {"Docker-Content-Digest", digest_of(found->second.second)}},
             .body = found->second.second};
   }
 };
@@ -66,11 +71,13 @@ class PullTest : public ImageTest {
   std::vector<std::string> pull_text(const std::string& name, std::stop_token stop = {}) {
     std::vector<std::string> said;
     PullRequest request{.reference = oci::Reference::parse(name)};
-    pull(images, registry, request,
-         [&](const Progress& line) {
-           if (line.status != "Downloading") said.push_back(line.id.empty() ? line.status : line.id + ": " + line.status);
-         },
-         std::move(stop));
+    pull(
+        images, registry, request,
+        [&](const Progress& line) {
+          if (line.status != "Downloading")
+            said.push_back(line.id.empty() ? line.status : line.id + ": " + line.status);
+        },
+        std::move(stop));
     return said;
   }
 
@@ -86,8 +93,9 @@ TEST_F(PullTest, ImageComesWithTheLinesOfDocker) {
   const std::string name = fake.domain() + "/a/b:1";
   const std::string id = digest_of(packed).substr(7, 12);
   EXPECT_EQ(pull_text(name),
-            (std::vector<std::string>{"1: Pulling from a/b", id + ": Pulling fs layer", id + ": Download complete",
-                                      id + ": Extracting", id + ": Pull complete", "Digest: " + digest,
+            (std::vector<std::string>{"1: Pulling from a/b", id + ": Pulling fs layer",
+                                      id + ": Download complete", id + ": Extracting",
+                                      id + ": Pull complete", "Digest: " + digest,
                                       "Status: Downloaded newer image for " + name}));
   EXPECT_EQ(images.resolve(name).id.text(), digest);
   EXPECT_EQ(images.resolve(name).repo_digests.at(0), fake.domain() + "/a/b@" + digest);
@@ -111,7 +119,8 @@ TEST_F(PullTest, ManyLayersComeSideBySide) {
   std::vector<std::string> diff_ids;
   std::vector<std::string> layers_packed;
   for (int i = 0; i < 8; ++i) {
-    const std::string one = tar({file(fmt::format("f{}", i), std::string(10'000, static_cast<char>('a' + i)))});
+    const std::string one =
+        tar({file(fmt::format("f{}", i), std::string(10'000, static_cast<char>('a' + i)))});
     diff_ids.push_back(digest_of(one));
     layers_packed.push_back(gzip(one));
   }
@@ -170,13 +179,15 @@ TEST_F(PullTest, IndexGivesThePlatformAskedFor) {
   const std::string bytes = shelf.documents[own].second;
   oci::Descriptor entry = describe(oci::media::kOciManifest, bytes);
   entry.platform = oci::Platform{.architecture = "amd64", .os = "linux"};
-  const std::string index = R"({"schemaVersion":2,"manifests":[)" + base::to_text(oci::to_json(entry)) + "]}";
+  const std::string index =
+      R"({"schemaVersion":2,"manifests":[)" + base::to_text(oci::to_json(entry)) + "]}";
   const std::string top = shelf.put_document(oci::media::kOciIndex, index, "1");
   pull_text(fake.domain() + "/a/b:1");
   const Image image = images.resolve(fake.domain() + "/a/b:1");
   EXPECT_EQ(image.id.text(), top);
   EXPECT_EQ(image.manifest.text(), own);
-  PullRequest other{.reference = oci::Reference::parse(fake.domain() + "/a/b:1"), .platform = oci::parse_platform("s390x")};
+  PullRequest other{.reference = oci::Reference::parse(fake.domain() + "/a/b:1"),
+                    .platform = oci::parse_platform("s390x")};
   EXPECT_EQ(failure([&] { pull(images, registry, other, [](const Progress&) {}, {}); }).second,
             "no matching manifest for linux/s390x in the manifest list entries");
 }
@@ -198,7 +209,8 @@ TEST_F(PullTest, NamingAnothersLayerWithABogusBlobIsRefused) {
   const std::string secret = tar({file("secret.txt", "hush")});
   load_text(docker_archive(config_for({digest_of(secret)}), {secret}, R"(["victim:1"])"));
   shelf.put_image(config_for({digest_of(secret)}), {packed}, "1");
-  EXPECT_NE(failure([&] { pull_text(fake.domain() + "/a/b:1"); }).second.find("wrong diff id"), std::string::npos);
+  EXPECT_NE(failure([&] { pull_text(fake.domain() + "/a/b:1"); }).second.find("wrong diff id"),
+            std::string::npos);
   EXPECT_THROW(images.resolve(fake.domain() + "/a/b:1"), base::Error);
 }
 
@@ -206,7 +218,8 @@ TEST_F(PullTest, UnreachableAndMissingAreToldApart) {
   EXPECT_EQ(failure([&] { pull_text("127.0.0.1:1/x:y"); }).first, Kind::Internal);
   const std::string name = fake.domain() + "/a/none:1";
   EXPECT_EQ(failure([&] { pull_text(name); }),
-            (std::pair{Kind::NotFound, "failed to resolve reference \"" + name + "\": " + name + ": not found"}));
+            (std::pair{Kind::NotFound,
+                       "failed to resolve reference \"" + name + "\": " + name + ": not found"}));
 }
 
 TEST_F(PullTest, CancelledPullLeavesNothing) {
@@ -222,7 +235,8 @@ TEST_F(PullTest, CancelledPullLeavesNothing) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     stop.request_stop();
   });
-  EXPECT_EQ(failure([&] { pull_text(stalling.domain() + "/a/b:1", stop.get_token()); }).first, Kind::Cancelled);
+  EXPECT_EQ(failure([&] { pull_text(stalling.domain() + "/a/b:1", stop.get_token()); }).first,
+            Kind::Cancelled);
   expect_nothing_left();
 }
 
@@ -239,9 +253,13 @@ class RealRegistry {
     ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &bytes);
     domain = fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
     probe.reset();
-    os::replace_file(root.path() / "config.yml",
-                     fmt::format("version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n"
-                                 "http: {{addr: {}}}\n", (root.path() / "data").string(), domain), 0600);
+    os::replace_file(
+        root.path() / "config.yml",
+        fmt::format(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n"
+            "http: {{addr: {}}}\n",
+            (root.path() / "data").string(), domain),
+        0600);
     process = os::Process::spawn({.program = "/usr/bin/docker-registry",
                                   .arguments = {"serve", (root.path() / "config.yml").string()}});
   }
@@ -250,11 +268,13 @@ class RealRegistry {
     process.wait();
   }
   int copy(const std::string& archive, const std::string& name) const {
-    return os::Process::spawn({.program = "/usr/bin/skopeo",
-                               .arguments = {"copy", "--insecure-policy", "--dest-tls-verify=false", "--quiet",
-                                             "docker-archive:" + archive, "docker://" + domain + "/" + name},
-                               .environment = {"HOME=/tmp", "PATH=/usr/bin:/bin"}})
-        .wait().code;
+    return os::Process::spawn(
+               {.program = "/usr/bin/skopeo",
+                .arguments = {"copy", "--insecure-policy", "--dest-tls-verify=false", "--quiet",
+                              "docker-archive:" + archive, "docker://" + domain + "/" + name},
+                .environment = {"HOME=/tmp", "PATH=/usr/bin:/bin"}})
+        .wait()
+        .code;
   }
   os::TempDirectory root;
   std::string domain;
@@ -266,8 +286,10 @@ TEST_F(PullTest, DebiansRegistryServesWhatSkopeoPutThere) {
     if (::access(program, X_OK) != 0) GTEST_SKIP() << program << " is missing";
   }
   RealRegistry real;
-  const std::string big = tar({dir("d"), file("d/zeros", std::string(5 << 20, 'z')), file("d/text", "text")});
-  const std::string archive = docker_archive(config_for({digest_of(layer_tar), digest_of(big)}), {layer_tar, big}, R"(["x:1"])");
+  const std::string big =
+      tar({dir("d"), file("d/zeros", std::string(5 << 20, 'z')), file("d/text", "text")});
+  const std::string archive = docker_archive(config_for({digest_of(layer_tar), digest_of(big)}),
+                                             {layer_tar, big}, R"(["x:1"])");
   os::replace_file(real.root.path() / "x.tar", archive, 0600);
   int copied = 1;
   for (int attempt = 0; attempt < 20 && copied != 0; ++attempt) {
@@ -278,7 +300,8 @@ TEST_F(PullTest, DebiansRegistryServesWhatSkopeoPutThere) {
   pull_text(real.domain + "/gold/x:1");
   const Image image = images.resolve(real.domain + "/gold/x:1");
   EXPECT_EQ(image.diff_ids.at(1).text(), digest_of(big));
-  EXPECT_EQ(pull_text(real.domain + "/gold/x").size(), 3U);  // Every tag: there is one, and it is here.
+  EXPECT_EQ(pull_text(real.domain + "/gold/x").size(),
+            3U);  // Every tag: there is one, and it is here.
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ struct Credentials {
   std::string identity_token;
   std::string registry_token;
 
-  bool empty() const { return username.empty() && identity_token.empty() && registry_token.empty(); }
+  bool empty() const {
+    return username.empty() && identity_token.empty() && registry_token.empty();
+  }
 
   /// Docker: what cannot be decoded counts as absent.
   static Credentials from_header(std::string_view base64url);
@@ -88,7 +90,8 @@ class Repository {
 
   /// Streams a blob into `sink`, each byte once and in order, over as many connections as it
   /// takes. `sink` may throw. Size and digest are checked at the end: InvalidArgument.
-  void blob(const oci::Descriptor& descriptor, const std::function<void(std::string_view)>& sink) const;
+  void blob(const oci::Descriptor& descriptor,
+            const std::function<void(std::string_view)>& sink) const;
 
  private:
   std::shared_ptr<Session> session_;

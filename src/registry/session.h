@@ -35,7 +35,8 @@ struct Answer {
 
 class Session {
  public:
-  Session(const Settings& settings, oci::Reference name, Credentials credentials, std::stop_token stop);
+  Session(const Settings& settings, oci::Reference name, Credentials credentials,
+          std::stop_token stop);
 
   /// The answer, whatever its status but 401 and what is worth a retry; the head is read. Throws
   /// Unauthorized, NotFound never.
@@ -95,6 +96,5 @@ class Session {
   std::string identity_token_;
   std::map<std::string, std::shared_ptr<http::Client>> clients_;
 };
-
 
 }  // namespace wharf::registry
