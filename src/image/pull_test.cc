@@ -1,9 +1,7 @@
 #include "image/pull.h"
 
-#include <netinet/in.h>
-
 #include "image/fixture_test.h"
-#include "os/process.h"
+#include "image/real_registry_test.h"
 #include "registry/fake_registry_test.h"
 
 namespace wharf::image {
@@ -240,51 +238,8 @@ TEST_F(PullTest, CancelledPullLeavesNothing) {
   expect_nothing_left();
 }
 
-/// Debian's docker-registry on a free port of 127.0.0.1.
-class RealRegistry {
- public:
-  RealRegistry() {
-    os::Fd probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    os::check(::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
-    socklen_t bytes = sizeof address;
-    ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &bytes);
-    domain = fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
-    probe.reset();
-    os::replace_file(
-        root.path() / "config.yml",
-        fmt::format(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n"
-            "http: {{addr: {}}}\n",
-            (root.path() / "data").string(), domain),
-        0600);
-    process = os::Process::spawn({.program = "/usr/bin/docker-registry",
-                                  .arguments = {"serve", (root.path() / "config.yml").string()}});
-  }
-  ~RealRegistry() {
-    process.signal(SIGKILL);
-    process.wait();
-  }
-  int copy(const std::string& archive, const std::string& name) const {
-    return os::Process::spawn(
-               {.program = "/usr/bin/skopeo",
-                .arguments = {"copy", "--insecure-policy", "--dest-tls-verify=false", "--quiet",
-                              "docker-archive:" + archive, "docker://" + domain + "/" + name},
-                .environment = {"HOME=/tmp", "PATH=/usr/bin:/bin"}})
-        .wait()
-        .code;
-  }
-  os::TempDirectory root;
-  std::string domain;
-  os::Process process;
-};
-
 TEST_F(PullTest, DebiansRegistryServesWhatSkopeoPutThere) {
-  for (const char* program : {"/usr/bin/docker-registry", "/usr/bin/skopeo"}) {
-    if (::access(program, X_OK) != 0) GTEST_SKIP() << program << " is missing";
-  }
+  if (!RealRegistry::missing().empty()) GTEST_SKIP() << RealRegistry::missing() << " is missing";
   RealRegistry real;
   const std::string big =
       tar({dir("d"), file("d/zeros", std::string(5 << 20, 'z')), file("d/text", "text")});

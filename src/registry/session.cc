@@ -97,22 +97,41 @@ bool Session::leave_mirror() {
 }
 
 Answer Session::exchange(const Target& target, const Call& call) {
+  http::Url url = http::resolve_url(target.origin.url, target.origin.url.path + call.path);
+  return exchange_at(target, url, call);
+}
+
+Answer Session::exchange_at(const Target& target, const http::Url& url, const Call& call) {
   http::client::Request request{.method = call.method,
-                                .target = target.origin.url.path + call.path,
+                                .target = url.target(),
                                 .headers = call.headers,
                                 .body = call.body,
+                                .source = call.source,
                                 .stop = stop_};
-  {
+  if (call.source) request.source_bytes = call.source_bytes;
+  if (origin_text(url) == origin_text(target.origin.url)) {
     const std::lock_guard lock(mutex_);
     if (!authorization_.empty()) request.headers.push_back({"Authorization", authorization_});
   }
   try {
-    return {target.client->send(request), false};
+    return {client_for(target, url)->send(request), false};
   } catch (const Error& error) {
     if (error.kind() != Kind::Unavailable) throw;
-    fail(Kind::Unavailable, "failed to do request: {} \"{}{}\": {}", verb(call.method),
-         origin_text(target.origin.url), request.target, error.what());
+    fail(Kind::Unavailable, "failed to do request: {} \"{}\": {}", verb(call.method), url.text(),
+         error.what());
   }
+}
+
+http::Url Session::location(const Answer& answer) {
+  const http::Url url = http::resolve_url(target()->origin.url, answer.response.header("location"));
+  if (url.scheme != target()->origin.url.scheme && url.scheme != "https") {
+    fail(Kind::Internal, "registry {}: refusing to upload to {}://", name_.domain(), url.scheme);
+  }
+  return url;
+}
+
+Answer Session::send_to(const http::Url& url, const Call& call) {
+  return exchange_at(*target(), url, call);
 }
 
 Answer Session::send_once(const Call& call) {
@@ -137,7 +156,8 @@ Answer Session::send_once(const Call& call) {
 
 Answer Session::follow(const Target& target, const Call& call, Answer answer) {
   http::Url at = http::resolve_url(target.origin.url, target.origin.url.path + call.path);
-  for (int hops = 0; is_redirect(answer.response.status()) && call.method != "POST"; ++hops) {
+  const bool reads = call.method == "GET" || call.method == "HEAD";
+  for (int hops = 0; is_redirect(answer.response.status()) && reads; ++hops) {
     if (hops == kRedirectLimit)
       fail(Kind::Internal, "{}: stopped after {} redirects", at.text(), kRedirectLimit);
     const std::string location(answer.response.header("location"));

@@ -7,6 +7,7 @@
 #include "image/import.h"
 #include "image/load.h"
 #include "image/pull.h"
+#include "image/push.h"
 #include "image/save.h"
 #include "server/exchange.h"
 
@@ -187,6 +188,24 @@ void create_image(Engine& engine, Exchange& exchange) {
     pull(engine, exchange);
   else
     import(engine, exchange);
+}
+
+void push_image(Engine& engine, Exchange& exchange) {
+  image::PushRequest request;
+  request.reference = oci::Reference::parse(exchange.variable("name"));
+  if (const std::string& tag = exchange.parameter("tag"); !tag.empty()) {
+    request.reference = request.reference.with_tag(tag);
+  }
+  if (const std::string& platform = exchange.parameter("platform");
+      !platform.empty() && !exchange.before(46)) {
+    request.platform = oci::platform_from_json(base::parse_json(platform));
+  }
+  request.credentials =
+      registry::Credentials::from_header(exchange.headers().get("X-Registry-Auth"));
+  ProgressLines lines(exchange);
+  with_errors_in_band(lines, [&] {
+    image::push(engine.images, engine.registry, request, lines.sink(), exchange.gone());
+  });
 }
 
 void load_images(Engine& engine, Exchange& exchange) {

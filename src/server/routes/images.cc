@@ -267,6 +267,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/images/{name:.*}/json", inspect},
     {"POST", "/images/load", load_images},
     {"POST", "/images/create", create_image},
+    {"POST", "/images/{name:.*}/push", push_image},
     {"POST", "/images/{name:.*}/tag", tag},
     {"POST", "/images/prune", prune, {1, 25}},
     {"DELETE", "/images/{name:.*}", remove},
