@@ -176,5 +176,50 @@ TEST(Init, AUserNamespaceMapsRootToAnother) {
             "0\n100000\nok\n");
 }
 
+TEST(Init, ATmpfsCanBeginWithWhatTheImageHas) {
+  Bundle bundle;
+  std::filesystem::create_directories(bundle.root() / "data/deep");
+  Bundle::write(bundle.root() / "data/deep/file", "kept");
+  std::filesystem::create_symlink("deep/file", bundle.root() / "data/link");
+  ::chmod((bundle.root() / "data").c_str(), 0751);
+  bundle.mounts().push_back(json::parse(R"({"destination": "/data", "type": "tmpfs",
+      "source": "tmpfs", "options": ["rw", "tmpcopyup"]})"));
+  EXPECT_EQ(bundle.output("busybox cat /data/link; busybox stat -c %a /data; echo x > /data/new"),
+            "kept751\n");
+  EXPECT_FALSE(std::filesystem::exists(bundle.root() / "data/new"));
+}
+
+TEST(Init, ABindMountCanBeIdMapped) {
+  Bundle bundle;
+  os::TempDirectory source;
+  Bundle::write(source.path() / "file", "x");
+  ASSERT_EQ(::chown((source.path() / "file").c_str(), 1000, 1000), 0);
+  ::chmod(source.path().c_str(), 0755);
+  bundle.add_mount(source.path().string(), "/data", {"bind", "idmap"});
+  json::object& mount = bundle.mounts().back().as_object();
+  mount["uidMappings"] = json::parse(R"([{"containerID": 1000, "hostID": 2000, "size": 1}])");
+  mount["gidMappings"] = mount["uidMappings"];
+  EXPECT_EQ(bundle.output("busybox stat -c %u /data/file"), "2000\n");
+}
+
+TEST(Init, AReadOnlyTreeIsReadOnlyBelowToo) {
+  Bundle bundle;
+  bundle.add_mount("/dev", "/data", {"rbind", "rro"});
+  const Result result = bundle.script("echo > /data/shm/wharf-test-file").run();
+  EXPECT_TRUE(contains(result.err, "Read-only file system")) << result.err;
+}
+
+TEST(Init, TheSeccompFilterHolds) {
+  Bundle bundle;
+  bundle.linux_part()["seccomp"] = json::parse(R"({"defaultAction": "SCMP_ACT_ALLOW",
+      "architectures": ["SCMP_ARCH_X86_64"],
+      "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 42}]})");
+  const Result result = bundle.script("busybox grep Seccomp: /proc/self/status; busybox mkdir /d").run();
+  EXPECT_EQ(result.out, "Seccomp:\t2\n");
+  EXPECT_TRUE(contains(result.err, "No message of desired type")) << result.err;
+  bundle.process()["noNewPrivileges"] = false;
+  EXPECT_EQ(bundle.script("busybox grep Seccomp: /proc/self/status").run().out, "Seccomp:\t2\n");
+}
+
 }  // namespace
 }  // namespace wharf::runtime
