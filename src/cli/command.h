@@ -5,6 +5,7 @@
 // is thrown into Docker's texts and statuses. One thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -83,9 +84,11 @@ class Invocation {
 };
 
 /// Runs `action` for each name; prints what it returns, collects what fails, and exits 1
-/// with all messages when any did (docker rm, stop, kill ...).
-int for_each_name(Invocation& call, const std::vector<std::string>& names,
-                  const std::function<std::string(const std::string& name)>& action);
+/// with all messages when any did (docker rm, stop, kill ...). AllAtOnce runs them on threads
+/// of their own, so that stopping ten containers takes as long as the slowest; the lines
+/// still come in the order of the names.
+enum class Pace { OneByOne, AllAtOnce };
+int for_each_name(Invocation& call, Pace pace, const std::function<std::string(const std::string& name)>& action);
 
 /// The whole program but main().
 int run_program(const std::vector<std::string>& words);

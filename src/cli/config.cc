@@ -135,9 +135,6 @@ Target parse_host(const std::string& host, const std::optional<http::TlsOptions>
 }
 
 Target resolve_target(const GlobalOptions& options, const Config& config) {
-  if (!options.hosts.empty() && !options.context.empty()) {
-    base::fail(Kind::InvalidArgument, "conflicting options: cannot specify both --host and --context");
-  }
   if (options.hosts.size() > 1) base::fail(Kind::InvalidArgument, "Specify only one -H");
   std::string context = options.context;
   if (options.hosts.empty() && context.empty() && environment("DOCKER_HOST").empty()) {

@@ -87,6 +87,30 @@ Json restart_policy(const std::string& text) {
   return JsonObject{{"Name", name}, {"MaximumRetryCount", count}};
 }
 
+/// "net_admin" is "CAP_NET_ADMIN"; ALL trumps the others; "RESET" forgets what came before.
+std::set<std::string> capability_set(const std::vector<std::string>& given) {
+  std::set<std::string> out;
+  for (std::string name : given) {
+    name = base::trim(name);
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    if (name == "RESET") {
+      out.clear();
+    } else {
+      out.insert(name == "ALL" || name.starts_with("CAP_") ? name : "CAP_" + name);
+    }
+  }
+  return out.contains("ALL") ? std::set<std::string>{"ALL"} : out;
+}
+
+/// Docker: what is added takes precedence over the same being dropped.
+void add_capabilities(JsonObject& host, const ContainerOptions& o) {
+  const std::set<std::string> add = capability_set(o.cap_add);
+  std::set<std::string> drop = capability_set(o.cap_drop);
+  for (const std::string& each : add) drop.erase(each);
+  host["CapAdd"] = array_or_null({add.begin(), add.end()});
+  host["CapDrop"] = array_or_null({drop.begin(), drop.end()});
+}
+
 /// seccomp=FILE carries the file's text; systempaths=unconfined becomes empty path lists.
 struct Security {
   std::vector<std::string> options;
@@ -98,7 +122,7 @@ Security security_options(const std::vector<std::string>& given) {
   for (const std::string& each : given) {
     const std::size_t mark = each.find_first_of("=:");
     if (mark == std::string::npos && each != "no-new-privileges") {
-      base::fail(Kind::InvalidArgument, "invalid --security-opt: {}", base::quoted(each));
+      base::fail(Kind::InvalidArgument, "Invalid --security-opt: {}", base::quoted(each));
     }
     const std::string value = mark == std::string::npos ? "" : each.substr(mark + 1);
     if (each == "systempaths=unconfined") {
@@ -158,6 +182,12 @@ void check_modes(const ContainerOptions& o) {
   if (!host_or_empty(o.cgroupns) && o.cgroupns != "private") {
     base::fail(Kind::InvalidArgument, "--cgroupns: invalid CGROUP mode");
   }
+  if (!o.mac_address.empty() && !is_mac_address(o.mac_address)) {
+    base::fail(Kind::InvalidArgument, "{} is not a valid mac address", o.mac_address);
+  }
+  for (const std::string& each : o.storage_opt) {
+    if (each.find('=') == std::string::npos) base::fail(Kind::InvalidArgument, "invalid storage option");
+  }
   if (o.memory_swappiness != -1 && (o.memory_swappiness < 0 || o.memory_swappiness > 100)) {
     base::fail(Kind::InvalidArgument, "invalid value: {}. Valid memory swappiness range is 0-100", o.memory_swappiness);
   }
@@ -168,6 +198,7 @@ void add_devices(JsonObject& host, const ContainerOptions& o) {
   JsonArray requests = o.gpus;
   JsonArray cdi;
   for (const std::string& each : o.devices) {
+    checked_device(each);
     if (is_cdi_device(each)) {
       cdi.push_back(boost::json::string(each));
     } else {
@@ -180,6 +211,15 @@ void add_devices(JsonObject& host, const ContainerOptions& o) {
   host["Devices"] = devices;
   host["DeviceCgroupRules"] = array_or_null(o.device_cgroup_rule);
   host["DeviceRequests"] = requests.empty() ? Json(nullptr) : Json(requests);
+}
+
+/// One of each name, the last given, in the order of names.
+JsonArray ulimits(const ContainerOptions& o) {
+  std::map<std::string, Json> by_name;
+  for (const std::string& each : o.ulimit) by_name[each.substr(0, each.find('='))] = ulimit_json(each);
+  JsonArray out;
+  for (const auto& each : by_name) out.push_back(each.second);
+  return out;
 }
 
 void add_resources(JsonObject& host, const ContainerOptions& o) {
@@ -206,7 +246,7 @@ void add_resources(JsonObject& host, const ContainerOptions& o) {
   host["MemorySwappiness"] = o.memory_swappiness;
   host["OomKillDisable"] = o.oom_kill_disable;
   host["PidsLimit"] = o.pids_limit;
-  host["Ulimits"] = list_of(o.ulimit, ulimit_json);
+  host["Ulimits"] = ulimits(o);
   host["CpuCount"] = o.cpu_count;
   host["CpuPercent"] = o.cpu_percent;
   host["IOMaximumIOps"] = o.io_maxiops;
@@ -227,8 +267,7 @@ JsonObject host_config(const ContainerOptions& o, const Ports& ports, const Volu
   host["VolumesFrom"] = array_or_null(o.volumes_from);
   host["ConsoleSize"] = JsonArray{0, 0};
   if (!o.annotation.empty()) host["Annotations"] = map_of(o.annotation);
-  host["CapAdd"] = array_or_null(o.cap_add);
-  host["CapDrop"] = array_or_null(o.cap_drop);
+  add_capabilities(host, o);
   host["CgroupnsMode"] = o.cgroupns;
   host["Dns"] = array_of(o.dns);
   host["DnsOptions"] = array_of(o.dns_option);
@@ -267,15 +306,20 @@ JsonObject host_config(const ContainerOptions& o, const Ports& ports, const Volu
   return host;
 }
 
+bool is_user_defined(const std::string& network) {
+  return network != "default" && network != "bridge" && network != "host" && network != "none" &&
+         !network.starts_with("container:");
+}
+
 JsonObject endpoint_json(const NetworkAttachment& network, const ContainerOptions& o) {
   JsonObject addresses;
   if (!network.ip.empty()) addresses["IPv4Address"] = network.ip;
   if (!network.ip6.empty()) addresses["IPv6Address"] = network.ip6;
   if (!network.link_local_ips.empty()) addresses["LinkLocalIPs"] = array_of(network.link_local_ips);
-  const bool first = &network == o.networks.data();
+  const bool takes_links = &network == o.networks.data() && is_user_defined(network.target);
   JsonObject out;
   out["IPAMConfig"] = addresses.empty() ? Json(nullptr) : Json(addresses);
-  out["Links"] = first ? array_or_null(o.links) : Json(nullptr);
+  out["Links"] = takes_links ? array_or_null(o.links) : Json(nullptr);
   out["Aliases"] = array_or_null(network.aliases);
   out["MacAddress"] = network.mac_address;
   out["DriverOpts"] = network.driver_options.empty() ? Json(nullptr) : Json(network.driver_options);
@@ -306,6 +350,7 @@ JsonObject networking(ContainerOptions o) {
   merge_into_first(o.networks[0], o);
   JsonObject endpoints;
   for (const NetworkAttachment& each : o.networks) {
+    if (each.target.starts_with("container:")) continue;  // It has no endpoint of its own.
     if (endpoints.contains(each.target)) {
       base::fail(Kind::InvalidArgument, "network {} is specified multiple times", base::quoted(each.target));
     }

@@ -118,8 +118,7 @@ void bind_resource_flags(FlagSet& flags, ContainerOptions& o) {
              {"cpuset-cpus", 0, "string", "CPUs in which to allow execution (0-3, 0,1)"});
   flags.text(o.cpuset_mems,
              {"cpuset-mems", 0, "string", "MEMs in which to allow execution (0-3, 0,1)"});
-  flags.custom({"device", 0, "list", "Add a host device to the container"},
-               into(o.devices, checked_device));
+  flags.list(o.devices, {"device", 0, "list", "Add a host device to the container"});
   flags.custom({"device-cgroup-rule", 0, "list", "Add a rule to the cgroup allowed devices list"},
                into(o.device_cgroup_rule, checked_device_rule));
   flags.custom(

@@ -53,6 +53,13 @@ void check_pull_option(const std::string& pull) {
 }  // namespace
 
 void note_given_flags(ContainerOptions& options, const FlagSet& flags) {
+  std::string windows_only;
+  for (const char* name : {"cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops"}) {
+    if (!flags.given(name)) continue;
+    windows_only += fmt::format("{}\"--{}\" is only supported on a Docker daemon running on windows, but the "
+                                "Docker daemon is running on linux", windows_only.empty() ? "" : "\n", name);
+  }
+  if (!windows_only.empty()) throw Exit(1, windows_only);
   options.entrypoint_given = flags.given("entrypoint");
   options.init_given = flags.given("init");
   options.stop_timeout_given = flags.given("stop-timeout");

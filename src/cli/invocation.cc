@@ -1,3 +1,6 @@
+#include <atomic>
+#include <thread>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command.h"
@@ -69,6 +72,9 @@ const Config& Invocation::config() {
 
 const Target& Invocation::target() {
   if (target_) return *target_;
+  if (!globals_.hosts.empty() && !globals_.context.empty()) {
+    throw Exit(1, "conflicting options: cannot specify both --host and --context");
+  }
   try {
     target_ = std::make_unique<Target>(resolve_target(globals_, config()));
   } catch (const base::Error& failed) {
@@ -85,13 +91,53 @@ Daemon& Invocation::daemon() {
 void Invocation::out(std::string_view text) const { write_out(text); }
 void Invocation::error(std::string_view text) const { write_error(text); }
 
-int for_each_name(Invocation& call, const std::vector<std::string>& names,
-                  const std::function<std::string(const std::string& name)>& action) {
+namespace {
+
+constexpr std::size_t kAtOnce = 50;
+
+struct Outcome {
+  std::string line;
+  std::exception_ptr failure;
+};
+
+Outcome attempt(const std::function<std::string(const std::string&)>& action, const std::string& name) {
+  try {
+    return {action(name), nullptr};
+  } catch (...) {
+    return {{}, std::current_exception()};
+  }
+}
+
+std::vector<Outcome> attempt_all(const std::vector<std::string>& names,
+                                 const std::function<std::string(const std::string&)>& action) {
+  std::vector<Outcome> outcomes(names.size());
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < std::min(names.size(), kAtOnce); ++i) {
+    threads.emplace_back([&] {
+      for (std::size_t at = next++; at < names.size(); at = next++) outcomes[at] = attempt(action, names[at]);
+    });
+  }
+  threads.clear();
+  return outcomes;
+}
+
+}  // namespace
+
+int for_each_name(Invocation& call, Pace pace, const std::function<std::string(const std::string& name)>& action) {
+  const std::vector<std::string>& names = call.arguments();
+  std::vector<Outcome> outcomes;
+  if (pace == Pace::AllAtOnce && names.size() > 1) {
+    call.daemon().api_version();  // Settled before threads read it.
+    outcomes = attempt_all(names, action);
+  }
   std::string failures;
-  for (const std::string& name : names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Outcome outcome = outcomes.empty() ? attempt(action, names[i]) : outcomes[i];
+    if (!outcome.line.empty()) call.out(outcome.line + "\n");
+    if (!outcome.failure) continue;
     try {
-      const std::string line = action(name);
-      if (!line.empty()) call.out(line + "\n");
+      std::rethrow_exception(outcome.failure);
     } catch (const DaemonError& failed) {
       failures += (failures.empty() ? "" : "\n") + std::string(failed.what());
     }

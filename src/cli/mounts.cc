@@ -118,7 +118,7 @@ void set_field(MountFields& fields, const std::string& field) {
   } else if (!has_value) {
     wrong(fmt::format("invalid field '{}' must be a key=value pair", field));
   } else if (!set_value(fields, key, value)) {
-    wrong(fmt::format("unknown option '{}' in '{}'", key, field));
+    wrong(fmt::format("unexpected key '{}' in '{}'", key, field));
   }
 }
 

@@ -34,10 +34,11 @@ void add_file(std::vector<std::string>& out, const std::string& path, bool envir
     if (name.find_first_of(kSpaces) != std::string::npos) {
       base::fail(base::Kind::InvalidArgument, "variable '{}' contains whitespaces", name);
     }
-    if (equals != std::string::npos || !environment_lookup) {
+    if (equals != std::string::npos) {
       out.push_back(line);
-    } else if (const char* value = std::getenv(name.c_str())) {
-      // Docker: a bare name in a file is taken from the environment, and left out where unset.
+    } else if (const char* value = environment_lookup ? std::getenv(name.c_str()) : nullptr) {
+      // Docker: a bare name in a file of variables is taken from the environment, and left out
+      // where it is unset; in a file of labels it is always left out.
       out.push_back(name + "=" + value);
     }
   }
@@ -65,6 +66,15 @@ void set_network_field(NetworkAttachment& network, const std::string& key, const
   } else {
     wrong("invalid field key " + key);
   }
+}
+
+/// Docker: only a word, '=' and a word make it the long form; "name=" is a network's name.
+bool is_long_network(const std::string& text) {
+  const auto word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+    if (text[i] == '=' && word(text[i - 1]) && word(text[i + 1])) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -99,7 +109,7 @@ std::vector<std::string> csv_fields(const std::string& text) {
 
 NetworkAttachment parse_network(const std::string& text) {
   NetworkAttachment network;
-  if (text.find('=') == std::string::npos) {
+  if (!is_long_network(text)) {
     network.target = text;
     return network;
   }
@@ -115,7 +125,7 @@ NetworkAttachment parse_network(const std::string& text) {
 
 Json parse_gpus(const std::string& text) {
   JsonObject request{{"Driver", ""}, {"Count", 0}, {"DeviceIDs", nullptr}};
-  JsonArray capabilities{"gpu"};
+  JsonArray capabilities;
   JsonObject options;
   bool counted = false;
   const auto set_count = [&](const std::string& value) {
@@ -156,6 +166,9 @@ Json parse_gpus(const std::string& text) {
     } else {
       wrong(fmt::format("unexpected key '{}' in '{}'", key, field));
     }
+  }
+  if (capabilities.empty() || std::find(capabilities.begin(), capabilities.end(), "gpu") == capabilities.end()) {
+    capabilities.push_back("gpu");
   }
   if (!counted && request["DeviceIDs"].is_null()) request["Count"] = 1;
   request["Capabilities"] = JsonArray{capabilities};

@@ -120,6 +120,15 @@ bool is_cdi_device(const std::string& text) {
          equals + 1 < text.size() && text[0] != '/' && text.find(':') == std::string::npos;
 }
 
+bool is_mac_address(const std::string& text) {
+  const char mark = text.find(':') != std::string::npos ? ':' : '-';
+  const std::vector<std::string> bytes = base::split(text, mark);
+  for (const std::string& each : bytes) {
+    if (each.size() != 2 || each.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return false;
+  }
+  return bytes.size() == 6 || bytes.size() == 8;
+}
+
 std::string checked_device(const std::string& text) {
   if (is_cdi_device(text)) return text;
   const std::vector<std::string> parts = base::split(text, ':');
@@ -215,7 +224,7 @@ base::Json ulimit_json(const std::string& text) {
   if (limits.empty()) wrong("invalid ulimit argument: " + text);
   const std::vector<std::string> parts = base::split(limits, ':');
   if (parts.size() > 2) {
-    wrong(fmt::format("too many limit values - {}, can only have up to two, `soft[:hard]`", limits));
+    wrong(fmt::format("too many limit value arguments - {}, can only have up to two, `soft[:hard]`", limits));
   }
   const std::int64_t soft = parse_integer(parts[0]);
   const std::int64_t hard = parts.size() == 2 ? parse_integer(parts[1]) : soft;

@@ -42,6 +42,9 @@ base::Json throttle_json(const std::string& text, const char* number_name);
 /// {"PathOnHost","PathInContainer","CgroupPermissions"} of "/dev/a:/dev/b:rwm".
 base::Json device_json(const std::string& text);
 
+/// Six or eight bytes in hex, joined by ':' or '-'.
+bool is_mac_address(const std::string& text);
+
 /// True for a CDI name, "vendor.com/class=name".
 bool is_cdi_device(const std::string& text);
 

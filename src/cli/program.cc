@@ -47,7 +47,7 @@ std::string command_lines(std::string_view group) {
       }
     }
   }
-  std::size_t widest = 0;
+  std::size_t widest = 9;
   for (const auto& [name, summary] : lines) widest = std::max(widest, name.size());
   std::string out;
   for (const auto& [name, summary] : lines) out += fmt::format("  {:<{}}   {}\n", name, widest, summary);

@@ -13,6 +13,15 @@ std::string wanted_platform(const std::string& flag) {
   return flag.empty() ? environment("DOCKER_DEFAULT_PLATFORM") : flag;
 }
 
+std::string platform_json(const std::string& text) {
+  const std::vector<std::string> parts = base::split(base::lower(text), '/');
+  base::JsonObject out;
+  out["architecture"] = parts.size() > 1 ? parts[1] : "";
+  out["os"] = parts[0];
+  if (parts.size() > 2) out["variant"] = parts[2];
+  return base::to_text(out);
+}
+
 std::string registry_auth(Invocation& call, const std::string& domain) {
   const base::JsonObject auth = credentials_for(call.config(), domain);
   return auth.empty() ? std::string() : base::base64_encode(base::to_text(auth), base::Base64::Url);
@@ -20,7 +29,7 @@ std::string registry_auth(Invocation& call, const std::string& domain) {
 
 void pull_image(Invocation& call, const PullRequest& request) {
   const oci::Reference& reference = request.reference;
-  Query query{{"fromImage", reference.familiar_name()}};
+  Query query{{"fromImage", reference.name()}};
   if (!request.all_tags) {
     query.emplace_back("tag", reference.has_digest() ? reference.digest().text() : reference.tag());
   }

@@ -23,6 +23,9 @@ void pull_image(Invocation& call, const PullRequest& request);
 /// where nothing is known of it.
 std::string registry_auth(Invocation& call, const std::string& domain);
 
+/// "linux/arm64/v8" as the OCI platform object of newer API versions.
+std::string platform_json(const std::string& text);
+
 /// The flag or $DOCKER_DEFAULT_PLATFORM.
 std::string wanted_platform(const std::string& flag);
 

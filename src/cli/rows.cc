@@ -213,12 +213,16 @@ std::string checked_filter(const std::string& text) {
 }
 
 std::string filters_json(const std::vector<std::string>& filters) {
-  JsonObject out;
+  std::map<std::string, std::set<std::string>> sorted;
   for (const std::string& each : filters) {
     const std::size_t equals = each.find('=');
-    Json& values = out[each.substr(0, equals)];
-    if (!values.is_object()) values = JsonObject();
-    values.get_object()[each.substr(equals + 1)] = true;
+    sorted[each.substr(0, equals)].insert(each.substr(equals + 1));
+  }
+  JsonObject out;
+  for (const auto& [key, values] : sorted) {
+    JsonObject set;
+    for (const std::string& each : values) set.emplace(each, true);
+    out.emplace(key, std::move(set));
   }
   return base::to_text(out);
 }

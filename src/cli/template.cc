@@ -55,7 +55,13 @@ class Execution {
   void action(const Node& node, const Json& dot) {
     const Json value = evaluate(node.pipeline, dot);
     if (!node.pipeline.variables.empty()) return;
-    out_ += value.is_null() ? "<no value>" : go_text(value);
+    out_ += value.is_null() ? null_text(node.pipeline) : go_text(value);
+  }
+
+  std::string null_text(const Pipeline& pipeline) const {
+    const Operand& head = pipeline.calls[0].operands[0];
+    const bool field = pipeline.calls.size() == 1 && !head.fields.empty() && data_.type_name.empty();
+    return field ? go_null(head.fields.back()) : "<no value>";
   }
 
   Flow range(const Node& node, const Json& dot) {

@@ -56,6 +56,10 @@ class Template {
   std::shared_ptr<const templates::Node> root_;
 };
 
+/// How Go prints the null of a member called `field`: JSON shows a nil pointer, slice and map
+/// alike, Go does not ("<nil>", "[]", "map[]").
+std::string go_null(std::string_view field);
+
 /// The value as Go prints it with %v: strings bare, lists "[a b]", maps "map[k:v]".
 std::string go_text(const base::Json& value);
 

@@ -34,7 +34,9 @@ std::string go_number(double value) {
 std::string go_object(const base::JsonObject& object) {
   if (looks_like_struct(object)) {
     std::vector<std::string> parts;
-    for (const auto& member : object) parts.push_back(go_text(member.value()));
+    for (const auto& member : object) {
+      parts.push_back(member.value().is_null() ? go_null(member.key()) : go_text(member.value()));
+    }
     return "{" + base::join(parts, " ") + "}";
   }
   std::map<std::string, std::string> sorted;
@@ -45,6 +47,20 @@ std::string go_object(const base::JsonObject& object) {
 }
 
 }  // namespace
+
+std::string go_null(std::string_view field) {
+  static constexpr std::string_view kPointers[] = {"OomKillDisable", "PidsLimit", "Init", "StopTimeout", "Healthcheck",
+                                                   "Health", "IPAMConfig", "ImageManifestDescriptor", "Error", "ExitCode"};
+  static constexpr std::string_view kMaps[] = {"Labels", "Volumes", "ExposedPorts", "PortBindings", "Options", "Config",
+                                               "DriverOpts", "Sysctls", "Tmpfs", "StorageOpt", "Ports", "Annotations"};
+  for (const std::string_view each : kPointers) {
+    if (each == field) return "<nil>";
+  }
+  for (const std::string_view each : kMaps) {
+    if (each == field) return "map[]";
+  }
+  return "[]";
+}
 
 std::string go_text(const Json& value) {
   switch (value.kind()) {

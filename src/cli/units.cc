@@ -75,9 +75,9 @@ std::int64_t parse_memory(std::string_view text) {
   std::size_t power = 0;
   if (!suffix.empty()) {
     const std::size_t unit = std::string_view("bkmgtp").find(suffix[0]);
-    if (unit == std::string_view::npos) bad();
+    const bool known = unit != std::string_view::npos;
     const std::string_view rest = std::string_view(suffix).substr(1);
-    if (!rest.empty() && (unit == 0 || (rest != "b" && rest != "ib"))) {
+    if (!known || (!rest.empty() && (unit == 0 || (rest != "b" && rest != "ib")))) {
       throw UsageError(fmt::format("invalid suffix: '{}'", suffix));
     }
     power = unit;

@@ -66,7 +66,7 @@ class Load {
   void run(const ByteSource& source) {
     FunctionSource outer(source);
     const std::unique_ptr<archive::Source> plain = archive::decompress(outer);
-    intake_.read(*plain);
+    read(*plain);
     const std::string* layout = intake_.document("oci-layout");
     const std::string* index = intake_.document("index.json");
     const std::string* archive = intake_.document("manifest.json");
@@ -80,6 +80,16 @@ class Load {
   }
 
  private:
+  void read(archive::Source& plain) {
+    try {
+      intake_.read(plain);
+    } catch (const base::Error& error) {
+      // Docker: the outer archive is read by a reader that says only this.
+      if (std::string_view(error.what()) != "archive/tar: unexpected EOF") throw;
+      fail(Kind::InvalidArgument, "unexpected EOF");
+    }
+  }
+
   // Docker-archive.
 
   std::vector<Found> read_archive(const std::string& text) {

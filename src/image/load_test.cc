@@ -10,7 +10,7 @@ TEST_F(ImageTest, DockerArchiveBecomesAnImageWithADeterministicManifest) {
   EXPECT_EQ(load_text(docker_archive(config, {layer_tar}, R"(["busybox:latest","b:2"])")),
             "Loaded image: busybox:latest\nLoaded image: b:2\n");
   const Image image = images.resolve("busybox");
-  EXPECT_EQ(image.repo_tags, (std::vector<std::string>{"b:2", "busybox:latest"}));
+  EXPECT_EQ(image.repo_tags, (std::vector<std::string>{"busybox:latest", "b:2"}));
   EXPECT_EQ(image.media_type, oci::media::kDockerManifest);
   EXPECT_EQ(image.config_digest.text(), digest_of(config));
   EXPECT_EQ(image.diff_ids.at(0).text(), digest_of(layer_tar));

@@ -39,7 +39,8 @@ class Progress final : public archive::Source {
   std::size_t read(std::span<char> into) override {
     const std::size_t size = from_.read(into);
     bytes_ += size;
-    if (bytes_ - told_ >= kEvery) {
+    // At the end too: the size of the whole tar is what a manifest says of it.
+    if (bytes_ - told_ >= kEvery || (size == 0 && told_ != bytes_)) {
       told_ = bytes_;
       os::write_all(verdict_, fmt::format("P {}\n", bytes_));
     }

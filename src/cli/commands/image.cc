@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/commands/all.h"
+#include "cli/pulling.h"
 #include "http/url.h"
 #include "oci/reference.h"
 
@@ -25,7 +26,7 @@ int tag_command(Invocation& call) {
   if (reference.has_digest()) throw Exit(1, "refusing to create a tag with a digest reference");
   reference = reference.with_default_tag();
   call.daemon().text({.method = "POST", .path = image_path(call.arguments()[0]) + "/tag",
-                      .query = {{"repo", reference.familiar_name()}, {"tag", reference.tag()}}});
+                      .query = {{"repo", reference.name()}, {"tag", reference.tag()}}});
   return 0;
 }
 
@@ -42,7 +43,7 @@ int remove_image_command(Invocation& call) {
   Query query;
   if (force) query.emplace_back("force", "1");
   if (no_prune) query.emplace_back("noprune", "1");
-  for (const std::string& each : platforms) query.emplace_back("platforms", each);
+  for (const std::string& each : platforms) query.emplace_back("platforms", platform_json(each));
   std::string failures;
   bool fatal = false;
   for (const std::string& name : call.arguments()) {

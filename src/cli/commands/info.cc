@@ -225,7 +225,7 @@ int info_command(Invocation& call) {
   }
   call.out(fmt::format("Client:\n Version:    {}\n Context:    {}\n Debug Mode: {}\n\nServer:\n", kVersion,
                        call.target().context_name, call.globals().debug));
-  if (!failure.empty()) throw Exit(1, fmt::format("{}\nerrors pretty printing info", failure));
+  if (!failure.empty()) throw Exit(1, fmt::format("ERROR: {}\nerrors pretty printing info", failure));
   call.out(InfoText(info).run());
   call.error(warnings_of(info));
   return 0;

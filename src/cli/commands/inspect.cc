@@ -15,14 +15,15 @@ struct Kind {
   const char* type;
   const char* path;
   const char* tail;
+  bool swarm = false;
 };
 
 /// In the order in which a bare name is looked for.
 constexpr Kind kKinds[] = {
     {"container", "/containers/", "/json"}, {"image", "/images/", "/json"},   {"network", "/networks/", ""},
-    {"volume", "/volumes/", ""},            {"service", "/services/", ""},    {"task", "/tasks/", ""},
-    {"node", "/nodes/", ""},                {"plugin", "/plugins/", "/json"}, {"secret", "/secrets/", ""},
-    {"config", "/configs/", ""},
+    {"volume", "/volumes/", ""},            {"service", "/services/", "", true}, {"task", "/tasks/", "", true},
+    {"node", "/nodes/", "", true},          {"plugin", "/plugins/", "/json"}, {"secret", "/secrets/", "", true},
+    {"config", "/configs/", "", true},
 };
 
 std::string fetch(Invocation& call, const Kind& kind, const std::string& name, bool size) {
@@ -31,18 +32,17 @@ std::string fetch(Invocation& call, const Kind& kind, const std::string& name, b
   return call.daemon().text(request);
 }
 
-/// Swarm is no part of most daemons; plugins and the like may be missing: then look further.
-bool may_be_elsewhere(const DaemonError& failed) {
-  return failed.status() == 404 || failed.status() == 501 || failed.status() == 503 ||
-         (failed.status() == 500 && failed.message().find("This node is not a swarm manager") != std::string::npos);
-}
-
 std::string find_any(Invocation& call, const std::string& name, bool size) {
+  bool swarm = true;
   for (const Kind& kind : kKinds) {
+    if (kind.swarm && !swarm) continue;
     try {
       return fetch(call, kind, name, size);
     } catch (const DaemonError& failed) {
-      if (!may_be_elsewhere(failed)) throw;
+      // A daemon outside a swarm, or without plugins, says so for all objects of that kind.
+      const bool not_offered = failed.status() == 501 || failed.status() == 503;
+      if (failed.status() != 404 && !not_offered) throw;
+      swarm = swarm && !(kind.swarm && not_offered);
     }
   }
   throw Exit(1, fmt::format("Error: No such object: {}", name));
@@ -63,7 +63,7 @@ int inspect_all(Invocation& call, const std::string& format,
   std::string out;
   for (const std::string& name : call.arguments()) {
     try {
-      std::string text = find(name);
+      std::string text(base::trim(find(name)));
       if (format.empty() || format == "json") {
         found.push_back(std::move(text));
       } else {

@@ -7,14 +7,14 @@ namespace wharf::cli {
 namespace {
 
 /// POST /containers/{name}/VERB for all arguments; prints the names that went well.
-int post_each(Invocation& call, const char* verb, const Query& query) {
-  return for_each_name(call, call.arguments(), [&](const std::string& name) {
+int post_each(Invocation& call, Pace pace, const char* verb, const Query& query) {
+  return for_each_name(call, pace, [&](const std::string& name) {
     call.daemon().text({.method = "POST", .path = id_path(name) + "/" + verb, .query = query});
     return name;
   });
 }
 
-int stop_or_restart(Invocation& call, const char* verb) {
+int stop_or_restart(Invocation& call, Pace pace, const char* verb) {
   std::string signal;
   std::optional<std::int64_t> timeout;
   FlagSet flags;
@@ -22,19 +22,20 @@ int stop_or_restart(Invocation& call, const char* verb) {
   flags.integer(timeout, {"timeout", 't', "int", "Seconds to wait before killing the container"});
   flags.integer(timeout, {.name = "time", .type = "int", .hidden = true});
   call.parse(flags, {.least = 1});
+  if (flags.given("time")) call.out("Flag --time has been deprecated, use --timeout instead\n");
   if (flags.given("time") && flags.given("timeout")) {
     throw Exit(1, "conflicting options: cannot specify both --timeout and --time");
   }
   Query query;
   if (!signal.empty()) query.emplace_back("signal", signal);
   if (timeout) query.emplace_back("t", std::to_string(*timeout));
-  return post_each(call, verb, query);
+  return post_each(call, pace, verb, query);
 }
 
 }  // namespace
 
-int stop_command(Invocation& call) { return stop_or_restart(call, "stop"); }
-int restart_command(Invocation& call) { return stop_or_restart(call, "restart"); }
+int stop_command(Invocation& call) { return stop_or_restart(call, Pace::AllAtOnce, "stop"); }
+int restart_command(Invocation& call) { return stop_or_restart(call, Pace::OneByOne, "restart"); }
 
 int kill_command(Invocation& call) {
   std::string signal;
@@ -43,19 +44,19 @@ int kill_command(Invocation& call) {
   call.parse(flags, {.least = 1});
   Query query;
   if (!signal.empty()) query.emplace_back("signal", signal);
-  return post_each(call, "kill", query);
+  return post_each(call, Pace::AllAtOnce, "kill", query);
 }
 
 int pause_command(Invocation& call) {
   FlagSet flags;
   call.parse(flags, {.least = 1});
-  return post_each(call, "pause", {});
+  return post_each(call, Pace::AllAtOnce, "pause", {});
 }
 
 int unpause_command(Invocation& call) {
   FlagSet flags;
   call.parse(flags, {.least = 1});
-  return post_each(call, "unpause", {});
+  return post_each(call, Pace::AllAtOnce, "unpause", {});
 }
 
 int remove_container_command(Invocation& call) {
@@ -71,7 +72,7 @@ int remove_container_command(Invocation& call) {
   if (force) query.emplace_back("force", "1");
   if (link) query.emplace_back("link", "1");
   if (volumes) query.emplace_back("v", "1");
-  return for_each_name(call, call.arguments(), [&](const std::string& given) {
+  return for_each_name(call, Pace::AllAtOnce, [&](const std::string& given) {
     const std::string name = given.starts_with('/') ? given.substr(1) : given;
     if (name.empty()) throw Exit(1, "container name cannot be empty");
     try {
@@ -104,7 +105,7 @@ int rename_command(Invocation& call) {
 int wait_command(Invocation& call) {
   FlagSet flags;
   call.parse(flags, {.least = 1});
-  return for_each_name(call, call.arguments(), [&](const std::string& name) {
+  return for_each_name(call, Pace::OneByOne, [&](const std::string& name) {
     http::client::Response wait = open_wait(call.daemon(), name, "");
     return std::to_string(wait_status(call, wait));
   });

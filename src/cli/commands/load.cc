@@ -28,16 +28,6 @@ void send_file(Daemon::Call& request, const os::Fd& file) {
   if (S_ISREG(found.st_mode)) request.source_bytes = static_cast<std::uint64_t>(found.st_size);
 }
 
-/// "linux/arm64/v8" as the OCI platform object of newer API versions.
-std::string platform_json(const std::string& text) {
-  const std::vector<std::string> parts = base::split(base::lower(text), '/');
-  base::JsonObject out;
-  out["architecture"] = parts.size() > 1 ? parts[1] : "";
-  out["os"] = parts[0];
-  if (parts.size() > 2) out["variant"] = parts[2];
-  return base::to_text(out);
-}
-
 void show_progress(http::client::Response& response, bool quiet) {
   const std::size_t columns = is_terminal(STDOUT_FILENO) ? terminal_columns() : 0;
   ProgressDisplay display(write_out, columns);
@@ -83,18 +73,15 @@ int import_command(Invocation& call) {
   call.parse(flags, {.least = 1});
 
   const std::string& source = call.arguments()[0];
-  std::string repository = call.arguments().size() > 1 ? call.arguments()[1] : "";
-  std::string tag;
+  const std::string repository = call.arguments().size() > 1 ? call.arguments()[1] : "";
   if (!repository.empty()) {
-    const oci::Reference reference = oci::Reference::parse(repository);
-    repository = reference.familiar_name();
-    tag = reference.tag();
+    oci::Reference::parse(repository);  // The daemon takes the text as it is, once it is valid.
   }
   const bool remote = source.starts_with("http://") || source.starts_with("https://");
   Daemon::Call request{.method = "POST", .path = "/images/create"};
-  request.query = {{"fromSrc", remote ? source : "-"}, {"repo", repository}};
+  request.query = {{"fromSrc", remote ? source : "-"}};
+  if (!repository.empty()) request.query.emplace_back("repo", repository);
   if (!message.empty()) request.query.emplace_back("message", message);
-  if (!tag.empty()) request.query.emplace_back("tag", tag);
   const std::string wanted = wanted_platform(platform);
   if (!wanted.empty()) request.query.emplace_back("platform", base::lower(wanted));
   for (const std::string& each : changes) request.query.emplace_back("changes", each);

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/facts.h"
 #include "server/exchange.h"
+#include "server/parameters.h"
 #include "server/route.h"
 
 namespace wharf::server {
@@ -36,21 +37,6 @@ void version(Engine& engine, Exchange& exchange) {
 
 void info(Engine& engine, Exchange& exchange) {
   exchange.reply(200, api::to_json(engine::info(engine), exchange.version()));
-}
-
-std::optional<base::Time> time_parameter(const Exchange& exchange, std::string_view key) {
-  const std::string& text = exchange.parameter(key);
-  if (text.empty()) return std::nullopt;
-  const std::string whole = text.substr(0, text.find('.'));
-  const bool digits =
-      !whole.empty() &&
-      whole.find_first_not_of("0123456789", whole.starts_with('-') ? 1 : 0) == std::string::npos;
-  if (!digits) {
-    fail(Kind::InvalidArgument,
-         "invalid value for '{}': invalid timestamp \"{}\": invalid seconds \"{}\": invalid syntax",
-         key, text, whole);
-  }
-  return base::parse_time_parameter(text);
 }
 
 /// Docker: since 1.52 the stream is application/jsonl unless the client names one of three types.
@@ -89,8 +75,8 @@ class EventLines {
 };
 
 void events(Engine& engine, Exchange& exchange) {
-  const std::optional<base::Time> since = time_parameter(exchange, "since");
-  const std::optional<base::Time> until = time_parameter(exchange, "until");
+  const std::optional<base::Time> since = time_parameter(exchange, "since", "'since'");
+  const std::optional<base::Time> until = time_parameter(exchange, "until", "'until'");
   if (since && until && *until < *since) {
     fail(Kind::InvalidArgument, "`since` time ({}) cannot be after `until` time ({})",
          exchange.parameter("since"), exchange.parameter("until"));

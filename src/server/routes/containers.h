@@ -1,0 +1,26 @@
+// What the files of the container routes share.
+#pragma once
+
+#include "api/container.h"
+#include "api/version.h"
+#include "base/json.h"
+
+namespace wharf::engine {
+struct Engine;
+}
+
+namespace wharf::server {
+
+class Exchange;
+
+/// GET /containers/{id}/json as `version` has it.
+base::Json inspect_json(const api::ContainerInspect& inspect, api::Version version);
+
+// container_streams.cc
+void container_logs(engine::Engine& engine, Exchange& exchange);
+void container_attach(engine::Engine& engine, Exchange& exchange);
+
+/// Docker: since 1.42 the type says whether the stream is framed; before, it was always "raw".
+std::string stream_type(bool raw, api::Version version);
+
+}  // namespace wharf::server
