@@ -91,6 +91,11 @@ class Containers {
   /// Warnings.
   std::vector<std::string> update(std::string_view name, const api::UpdateRequest& request);
 
+  /// Also while it runs: it gets or loses an interface. `settings` as the user asks for them.
+  void connect(std::string_view name, std::string_view network,
+               const std::optional<api::EndpointSettings>& settings);
+  void disconnect(std::string_view name, std::string_view network, bool force);
+
   /// Registers at once, so that an exit between this call and get() is not missed.
   std::unique_ptr<Wait> wait(std::string_view name, WaitCondition condition);
 
