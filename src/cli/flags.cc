@@ -13,7 +13,8 @@ bool parse_bool(std::string_view text) {
   for (const char* no : {"0", "f", "F", "false", "FALSE", "False"}) {
     if (text == no) return false;
   }
-  throw UsageError(fmt::format("strconv.ParseBool: parsing {}: invalid syntax", base::quoted(text)));
+  throw UsageError(
+      fmt::format("strconv.ParseBool: parsing {}: invalid syntax", base::quoted(text)));
 }
 
 namespace {
@@ -33,12 +34,15 @@ T parse_number(std::string_view text, const std::string& function) {
   }
   const std::string whole = (negative ? "-" : "") + std::string(body);
   T value{};
-  const auto [end, failed] = std::from_chars(whole.data(), whole.data() + whole.size(), value, base);
+  const auto [end, failed] =
+      std::from_chars(whole.data(), whole.data() + whole.size(), value, base);
   if (failed == std::errc::result_out_of_range) {
-    throw UsageError(fmt::format("strconv.{}: parsing {}: value out of range", function, base::quoted(text)));
+    throw UsageError(
+        fmt::format("strconv.{}: parsing {}: value out of range", function, base::quoted(text)));
   }
   if (failed != std::errc{} || end != whole.data() + whole.size() || body.starts_with('-')) {
-    throw UsageError(fmt::format("strconv.{}: parsing {}: invalid syntax", function, base::quoted(text)));
+    throw UsageError(
+        fmt::format("strconv.{}: parsing {}: invalid syntax", function, base::quoted(text)));
   }
   return value;
 }
@@ -52,7 +56,8 @@ std::int64_t parse_integer(std::string_view text, const char* function) {
 std::uint64_t parse_unsigned(std::string_view text, unsigned bits) {
   const auto value = parse_number<std::uint64_t>(text, "ParseUint");
   if (bits < 64 && value >> bits) {
-    throw UsageError(fmt::format("strconv.ParseUint: parsing {}: value out of range", base::quoted(text)));
+    throw UsageError(
+        fmt::format("strconv.ParseUint: parsing {}: value out of range", base::quoted(text)));
   }
   return value;
 }
@@ -77,7 +82,9 @@ void FlagSet::integer(std::optional<std::int64_t>& value, FlagName name) {
   custom(name, [&value](const std::string& given) { value = parse_integer(given); });
 }
 
-void FlagSet::custom(FlagName name, Setter set) { flags_.push_back({name, std::move(set)}); }
+void FlagSet::custom(FlagName name, Setter set) {
+  flags_.push_back({name, std::move(set)});
+}
 
 FlagSet::Flag* FlagSet::find(std::string_view name) {
   for (Flag& each : flags_) {
@@ -167,7 +174,8 @@ std::vector<std::string> FlagSet::parse(const std::vector<std::string>& words) {
       }
       arguments.push_back(word);
     } else if (word == "--") {
-      arguments.insert(arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(at) + 1, words.end());
+      arguments.insert(arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                       words.end());
       return arguments;
     } else if (word[1] == '-') {
       parse_long(words, at);

@@ -20,10 +20,11 @@ struct Kind {
 
 /// In the order in which a bare name is looked for.
 constexpr Kind kKinds[] = {
-    {"container", "/containers/", "/json"}, {"image", "/images/", "/json"},   {"network", "/networks/", ""},
-    {"volume", "/volumes/", ""},            {"service", "/services/", "", true}, {"task", "/tasks/", "", true},
-    {"node", "/nodes/", "", true},          {"plugin", "/plugins/", "/json"}, {"secret", "/secrets/", "", true},
-    {"config", "/configs/", "", true},
+    {"container", "/containers/", "/json"}, {"image", "/images/", "/json"},
+    {"network", "/networks/", ""},          {"volume", "/volumes/", ""},
+    {"service", "/services/", "", true},    {"task", "/tasks/", "", true},
+    {"node", "/nodes/", "", true},          {"plugin", "/plugins/", "/json"},
+    {"secret", "/secrets/", "", true},      {"config", "/configs/", "", true},
 };
 
 std::string fetch(Invocation& call, const Kind& kind, const std::string& name, bool size) {
@@ -70,7 +71,8 @@ int inspect_all(Invocation& call, const std::string& format,
         out += formatted_value(format, base::parse_json(text));
       }
     } catch (const TemplateFailure& failed) {
-      // Docker: what a failing template wrote until then still comes, one that is no template prints nothing.
+      // Docker: what a failing template wrote until then still comes, one that is no template
+      // prints nothing.
       if (failed.status != 64) call.out(out + failed.written + "\n");
       throw Exit(failed.status, failed.what());
     } catch (const DaemonError& failed) {
@@ -99,13 +101,18 @@ int inspect_kind(Invocation& call, const Kind& kind, bool sized) {
   flags.text(format, {"format", 'f', "string", kValueFormatUsage});
   if (sized) flags.boolean(size, {"size", 's', "", "Display total file sizes"});
   call.parse(flags, {.least = 1});
-  return inspect_all(call, format, [&](const std::string& name) { return fetch(call, kind, name, size); });
+  return inspect_all(call, format,
+                     [&](const std::string& name) { return fetch(call, kind, name, size); });
 }
 
 }  // namespace
 
-int inspect_container_command(Invocation& call) { return inspect_kind(call, kKinds[0], true); }
-int inspect_image_command(Invocation& call) { return inspect_kind(call, kKinds[1], false); }
+int inspect_container_command(Invocation& call) {
+  return inspect_kind(call, kKinds[0], true);
+}
+int inspect_image_command(Invocation& call) {
+  return inspect_kind(call, kKinds[1], false);
+}
 
 int inspect_command(Invocation& call) {
   std::string format;
@@ -116,10 +123,17 @@ int inspect_command(Invocation& call) {
   flags.boolean(size, {"size", 's', "", "Display total file sizes if the type is container"});
   flags.text(type, {"type", 0, "string", "Only inspect objects of the given type"});
   call.parse(flags, {.least = 1});
-  if (flags.given("type") && type.empty()) throw Exit(1, "type is empty: must be one of \"config\", \"container\", \"image\", \"network\", \"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"");
+  if (flags.given("type") && type.empty())
+    throw Exit(1,
+               "type is empty: must be one of \"config\", \"container\", \"image\", \"network\", "
+               "\"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"");
   const Kind* kind = kind_named(type);
   if (!type.empty() && !kind) {
-    throw Exit(1, fmt::format("unknown type: {}: must be one of \"config\", \"container\", \"image\", \"network\", \"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"", base::quoted(type)));
+    throw Exit(
+        1, fmt::format(
+               "unknown type: {}: must be one of \"config\", \"container\", \"image\", "
+               "\"network\", \"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"",
+               base::quoted(type)));
   }
   return inspect_all(call, format, [&](const std::string& name) {
     return kind ? fetch(call, *kind, name, size) : find_any(call, name, size);
