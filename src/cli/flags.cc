@@ -127,7 +127,7 @@ void FlagSet::parse_long(const std::vector<std::string>& words, std::size_t& at)
   const std::size_t equals = word.find('=');
   const std::string_view name = word.substr(0, equals);
   Flag* flag = find(name);
-  if (!flag && name == "help") {
+  if (name == "help" && equals == std::string_view::npos) {
     help_asked_ = true;
     return;
   }
@@ -195,27 +195,33 @@ bool FlagSet::has_visible() const {
 
 namespace {
 
-/// pflag's wrapping: breaks at the last space within `width`, keeps line feeds, and lets a
-/// few characters more stand when only they would be left over.
+constexpr std::size_t kSlop = 5;         ///< A last line may be this much longer.
+constexpr std::size_t kLeastWidth = 24;  ///< Narrower text is not wrapped at all.
+
+/// Takes one piece of at most `width` characters off the front of `rest`, cut at white space.
+/// A line feed within it ends the piece, but stays inside when it is the only cut there is.
+std::string_view take_line(std::string_view& rest, std::size_t width) {
+  const std::string_view all = rest;
+  std::size_t cut =
+      width + kSlop > all.size() ? all.size() : all.substr(0, width).find_last_of(" \t\n");
+  if (cut == std::string_view::npos || cut == 0) cut = all.size();
+  if (cut < all.size()) {
+    const std::size_t feed = all.substr(0, width).rfind('\n');
+    if (feed != std::string_view::npos && feed > 0 && feed < cut) cut = feed;
+  }
+  rest.remove_prefix(std::min(cut + 1, all.size()));
+  return all.substr(0, cut);
+}
+
 std::string wrapped(std::size_t indent, std::size_t columns, std::string_view text) {
-  constexpr std::size_t kSlop = 5;
-  const std::size_t width = columns > indent + 24 ? columns - indent : 0;
+  const std::size_t width = columns > indent + kLeastWidth ? columns - indent - kSlop : text.size();
+  const std::string next_line = "\n" + std::string(indent, ' ');
   std::string out;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const std::size_t feed = rest.find('\n');
-    std::size_t cut = std::min(feed, rest.size());
-    std::size_t skip = feed == std::string_view::npos ? 0 : 1;
-    if (width && cut > width + kSlop - (out.empty() ? 0 : 0)) {
-      const std::size_t space = rest.substr(0, width).find_last_of(" \t\n");
-      if (space != std::string_view::npos && space > 0) {
-        cut = space;
-        skip = 1;
-      }
+  for (std::string_view rest = text; !rest.empty();) {
+    if (!out.empty()) out += next_line;
+    for (const char c : take_line(rest, width)) {
+      c == '\n' ? out += next_line : out += c;
     }
-    if (!out.empty()) out += "\n" + std::string(indent, ' ');
-    out += rest.substr(0, cut);
-    rest.remove_prefix(std::min(cut + skip, rest.size()));
   }
   return out;
 }

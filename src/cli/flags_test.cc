@@ -90,8 +90,9 @@ TEST(Flags, HelpAlignsItsColumnsAndWrapsTheSecond) {
   flags.text(format, {"format", 0, "string", "one two three four five six seven", "x"});
   EXPECT_EQ(flags.help(50),
             "  -a, --all             Show all\n"
-            "      --format string   one two three four five\n"
-            "                        six seven (default x)\n");
+            "      --format string   one two three four\n"
+            "                        five six seven\n"
+            "                        (default x)\n");
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ void Invocation::parse(FlagSet& flags, Arguments count) {
       }
       text += "\nAliases:\n  " + all + "\n";
     }
-    if (flags.has_visible()) text += "\nOptions:\n" + flags.help(terminal_columns());
+    if (flags.has_visible()) text += "\nOptions:\n" + flags.help(terminal_columns() - 1);
     out(text);
     throw Exit(0);
   }

@@ -70,7 +70,7 @@ std::string top_help(const FlagSet& flags) {
       "Commands:\n";
   for (const Group& each : kGroups) out += fmt::format("  {:<9}   {}\n", each.name, each.summary);
   return out + "\nCommands:\n" + command_lines("") + "\nGlobal Options:\n" +
-         flags.help(terminal_columns()) +
+         flags.help(terminal_columns() - 1) +
          "\nRun 'docker COMMAND --help' for more information on a command.\n";
 }
 

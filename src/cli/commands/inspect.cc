@@ -6,6 +6,7 @@
 #include "cli/format.h"
 #include "cli/json_text.h"
 #include "cli/list_flags.h"
+#include "cli/pulling.h"
 #include "http/url.h"
 
 namespace wharf::cli {
@@ -27,9 +28,25 @@ constexpr Kind kKinds[] = {
     {"secret", "/secrets/", "", true},      {"config", "/configs/", "", true},
 };
 
-std::string fetch(Invocation& call, const Kind& kind, const std::string& name, bool size) {
+constexpr std::string_view kPlatformUsage =
+    "Inspect a specific platform of the multi-platform image.\n"
+    "If the image or the server is not multi-platform capable, the command will error out if the "
+    "platform does not match.\n"
+    "'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)";
+
+struct Wanted {
+  bool size = false;
+  std::string platform = {};
+};
+
+std::string fetch(Invocation& call, const Kind& kind, const std::string& name,
+                  const Wanted& wanted) {
   Daemon::Call request{.path = kind.path + http::percent_encode(name, "/:@") + kind.tail};
-  if (size && std::string_view(kind.type) == "container") request.query.emplace_back("size", "1");
+  if (!wanted.platform.empty()) {
+    request.query.emplace_back("platform", platform_json(wanted.platform));
+  }
+  if (wanted.size && std::string_view(kind.type) == "container")
+    request.query.emplace_back("size", "1");
   return call.daemon().text(request);
 }
 
@@ -38,7 +55,7 @@ std::string find_any(Invocation& call, const std::string& name, bool size) {
   for (const Kind& kind : kKinds) {
     if (kind.swarm && !swarm) continue;
     try {
-      return fetch(call, kind, name, size);
+      return fetch(call, kind, name, {.size = size});
     } catch (const DaemonError& failed) {
       // A daemon outside a swarm, or without plugins, says so for all objects of that kind.
       const bool not_offered = failed.status() == 501 || failed.status() == 503;
@@ -95,14 +112,19 @@ int inspect_all(Invocation& call, const std::string& format,
 
 int inspect_kind(Invocation& call, const Kind& kind, bool sized) {
   std::string format;
-  std::vector<std::string> platforms;
+  std::string platform;
   bool size = false;
   FlagSet flags;
   flags.text(format, {"format", 'f', "string", kValueFormatUsage});
-  if (sized) flags.boolean(size, {"size", 's', "", "Display total file sizes"});
+  if (sized) {
+    flags.boolean(size, {"size", 's', "", "Display total file sizes"});
+  } else {
+    flags.text(platform, {"platform", 0, "string", kPlatformUsage});
+  }
   call.parse(flags, {.least = 1});
-  return inspect_all(call, format,
-                     [&](const std::string& name) { return fetch(call, kind, name, size); });
+  return inspect_all(call, format, [&](const std::string& name) {
+    return fetch(call, kind, name, {.size = size, .platform = platform});
+  });
 }
 
 }  // namespace
@@ -136,7 +158,7 @@ int inspect_command(Invocation& call) {
                base::quoted(type)));
   }
   return inspect_all(call, format, [&](const std::string& name) {
-    return kind ? fetch(call, *kind, name, size) : find_any(call, name, size);
+    return kind ? fetch(call, *kind, name, {.size = size}) : find_any(call, name, size);
   });
 }
 

@@ -104,7 +104,7 @@ int save_command(Invocation& call) {
   std::vector<std::string> platforms;
   FlagSet flags;
   flags.text(output, {"output", 'o', "string", "Write to a file, instead of STDOUT"});
-  flags.list(platforms, {"platform", 0, "strings",
+  flags.list(platforms, {"platform", 0, "string",
                          "Save only the given platform variant. Formatted as "
                          "\"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"});
   call.parse(flags, {.least = 1});

@@ -18,6 +18,9 @@ struct RunOptions {
 
 void bind_run_flags(FlagSet& flags, RunOptions& o) {
   bind_container_flags(flags, o.container);
+  flags.text(o.container.pull,
+             {"pull", 0, "string", "Pull image before running (\"always\", \"missing\", \"never\")",
+              "\"missing\""});
   flags.boolean(o.detach,
                 {"detach", 'd', "", "Run container in background and print container ID"});
   flags.boolean(o.signal_proxy,
@@ -114,6 +117,10 @@ int create_command(Invocation& call) {
   ContainerOptions o;
   FlagSet flags(FlagSet::Stop::AtFirstArgument);
   bind_container_flags(flags, o);
+  // Docker: the stray bar is in its own text.
+  flags.text(o.pull,
+             {"pull", 0, "string",
+              "Pull image before creating (\"always\", \"|missing\", \"never\")", "\"missing\""});
   call.parse(flags, {.least = 1});
   note_given_flags(o, flags);
   try {
