@@ -34,7 +34,9 @@ std::size_t hash_of(const Directory& parent, std::string_view name) {
   return std::hash<std::string_view>{}(name) ^ parent.inode * 0x9e3779b97f4a7c15ULL;
 }
 
-bool is_whiteout(const struct stat& found) { return S_ISCHR(found.st_mode) && found.st_rdev == 0; }
+bool is_whiteout(const struct stat& found) {
+  return S_ISCHR(found.st_mode) && found.st_rdev == 0;
+}
 
 mode_t node_type(Type type) {
   if (type == Type::CharDevice) return S_IFCHR;
@@ -48,7 +50,7 @@ Applier::Applier(const os::Fd& directory, const ApplyOptions& options)
       tree_(directory, options.aside),
       special_(std::make_unique<std::bitset<1 << 23>>()),
       writers_(tree_, options.writers) {
-  struct statvfs space {};
+  struct statvfs space{};
   os::check(WHARF_CALL(fstatvfs, directory.get(), &space), "stat file system");
   const std::uint64_t all = space.f_blocks * space.f_frsize;
   reserve_ = std::min(options.limits.reserve_bytes, all / 20);
@@ -63,13 +65,13 @@ void Applier::check_space(std::uint64_t more) {
   unchecked_ += more;
   if (unchecked_ < kCheckEvery) return;
   unchecked_ = 0;
-  struct statvfs space {};
+  struct statvfs space{};
   os::check(WHARF_CALL(fstatvfs, tree_.root()->fd.get(), &space), "stat file system");
   if (space.f_bavail * space.f_frsize >= reserve_) return;
-  throw base::Error(base::Kind::Internal,
-                    fmt::format("no space left on device: {} bytes are kept free (reserve_bytes)",
-                                reserve_),
-                    ENOSPC);
+  throw base::Error(
+      base::Kind::Internal,
+      fmt::format("no space left on device: {} bytes are kept free (reserve_bytes)", reserve_),
+      ENOSPC);
 }
 
 void Applier::mark_special(const Place& place) {
@@ -128,11 +130,15 @@ void Applier::make(TarReader& tar, const Entry& entry, const Place& place) {
   const char* name = place.name.c_str();
   settle(place);
   switch (entry.type) {
-    case Type::File: return file(tar, entry, place);
-    case Type::Directory: return directory(entry, place);
-    case Type::HardLink: return hard_link(entry, place);
+    case Type::File:
+      return file(tar, entry, place);
+    case Type::Directory:
+      return directory(entry, place);
+    case Type::HardLink:
+      return hard_link(entry, place);
     case Type::Symlink:
-      make_at(place, entry, [&] { return WHARF_CALL(symlinkat, entry.link.c_str(), parent, name); });
+      make_at(place, entry,
+              [&] { return WHARF_CALL(symlinkat, entry.link.c_str(), parent, name); });
       break;
     case Type::CharDevice:
     case Type::BlockDevice:
@@ -150,7 +156,7 @@ void Applier::make(TarReader& tar, const Entry& entry, const Place& place) {
 
 void Applier::file(TarReader& tar, const Entry& entry, const Place& place) {
   if (maybe_special(place)) {
-    struct stat found {};
+    struct stat found{};
     const bool there = WHARF_CALL(fstatat, place.parent->fd.get(), place.name.c_str(), &found,
                                   AT_SYMLINK_NOFOLLOW) == 0;
     // A writer replaces files by itself, but what names may lead through must be gone before
@@ -179,7 +185,7 @@ void Applier::root_directory(const Entry& entry) {
 void Applier::directory(const Entry& entry, const Place& place) {
   bool was_whiteout = false;
   if (options_.whiteouts == Whiteouts::Overlay && maybe_special(place)) {
-    struct stat found {};
+    struct stat found{};
     was_whiteout = WHARF_CALL(fstatat, place.parent->fd.get(), place.name.c_str(), &found,
                               AT_SYMLINK_NOFOLLOW) == 0 &&
                    is_whiteout(found);

@@ -25,17 +25,17 @@ enum class Whiteouts { Overlay, Plain };
 struct ApplyOptions {
   Limits limits;
   Whiteouts whiteouts = Whiteouts::Overlay;
-  unsigned writers = 2;                 ///< Threads that write files; 0 for none.
-  const os::Fd* aside = nullptr;        ///< Where replaced files go; without it they are removed.
+  unsigned writers = 2;           ///< Threads that write files; 0 for none.
+  const os::Fd* aside = nullptr;  ///< Where replaced files go; without it they are removed.
   RecordWriter* record = nullptr;
-  std::function<void()> ready = {};     ///< All threads are there; nothing has been read yet.
+  std::function<void()> ready = {};  ///< All threads are there; nothing has been read yet.
 };
 
 struct Applied {
-  std::uint64_t bytes = 0;              ///< Of file content.
+  std::uint64_t bytes = 0;  ///< Of file content.
   std::uint64_t entries = 0;
-  std::uint64_t skipped_xattrs = 0;     ///< Not on the allow list, or not known to the file system.
-  std::vector<std::string> implied;     ///< Directories made only because something is in them.
+  std::uint64_t skipped_xattrs = 0;  ///< Not on the allow list, or not known to the file system.
+  std::vector<std::string> implied;  ///< Directories made only because something is in them.
   std::vector<SetAside> set_aside;
 };
 

@@ -28,7 +28,8 @@ class ApplyTest : public ::testing::TestWithParam<unsigned> {
   ~ApplyTest() override {
     EXPECT_EQ(os::read_file(at("canary") / "victim"), "untouched");
     std::size_t names = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(at("canary"))) ++names;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(at("canary")))
+      ++names;
     EXPECT_EQ(names, 1U);
   }
 
@@ -68,7 +69,7 @@ class ApplyTest : public ::testing::TestWithParam<unsigned> {
   }
 
   struct stat look(std::string_view name) const {
-    struct stat found {};
+    struct stat found{};
     EXPECT_EQ(::lstat(in(name).c_str(), &found), 0) << name;
     return found;
   }
@@ -97,9 +98,9 @@ TEST_P(ApplyTest, EveryKindOfEntryHasItsAttributes) {
   Item null = of_type(Type::CharDevice, "dev/null", {}, 0666);
   null.entry.major = 1;
   null.entry.minor = 3;
-  const Applied applied = unpack(tar({dir("bin", 0751), program, link("sh", "bin/su"),
-                                      hard("bin/su2", "/bin/su"), null,
-                                      of_type(Type::Fifo, "pipe", {}, 0600), file("empty", "")}));
+  const Applied applied =
+      unpack(tar({dir("bin", 0751), program, link("sh", "bin/su"), hard("bin/su2", "/bin/su"), null,
+                  of_type(Type::Fifo, "pipe", {}, 0600), file("empty", "")}));
   EXPECT_EQ(applied.bytes, 200'000U);
   EXPECT_EQ(applied.skipped_xattrs, 1U);
   EXPECT_EQ(applied.implied, std::vector<std::string>{"dev"});
@@ -120,7 +121,8 @@ TEST_P(ApplyTest, EveryKindOfEntryHasItsAttributes) {
 }
 
 TEST_P(ApplyTest, NamesAboveTheRootAreRefused) {
-  for (const std::string& name : std::vector<std::string>{"../../canary/evil", "a/../../../x", "/../canary/evil"}) {
+  for (const std::string& name :
+       std::vector<std::string>{"../../canary/evil", "a/../../../x", "/../canary/evil"}) {
     EXPECT_NE(refusal(tar({file(name)})).find("outside of the archive"), std::string::npos) << name;
   }
 }
@@ -169,8 +171,8 @@ TEST_P(ApplyTest, HardLinksStayInside) {
               hard("bin/sh", "bin/busybox"), hard("bin/sh", "bin/sh")}));
   EXPECT_EQ(look("h").st_ino, look("bin/sh").st_ino);
   for (const std::string& target :
-       {"../../.." + canary() + "/victim", std::string(".wh..wh.plnk/../../x"), canary() + "/victim",
-        std::string("nowhere"), std::string("bin")}) {
+       {"../../.." + canary() + "/victim", std::string(".wh..wh.plnk/../../x"),
+        canary() + "/victim", std::string("nowhere"), std::string("bin")}) {
     EXPECT_NE(refusal(tar({hard("evil", target)})), "") << target;
   }
   EXPECT_NE(refusal(tar({link("s", canary()), hard("e", "s/victim")})).find("not found"),
@@ -216,7 +218,8 @@ TEST_P(ApplyTest, ManyFilesOfManySizesAreWrittenWhole) {
   std::vector<Item> items;
   for (int i = 0; i < 600; ++i) {
     const auto size = static_cast<std::size_t>(i) * 37 % 5000 + (i % 50 == 0 ? 300'000U : 0U);
-    items.push_back(file(fmt::format("d{}/f{}", i % 7, i), std::string(size, static_cast<char>('a' + i % 26))));
+    items.push_back(
+        file(fmt::format("d{}/f{}", i % 7, i), std::string(size, static_cast<char>('a' + i % 26))));
   }
   unpack(tar(items));  // The tar made again from the tree is compared inside.
 }

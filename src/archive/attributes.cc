@@ -38,8 +38,7 @@ std::uint64_t set_attributes(const os::Fd& file, const Entry& entry, mode_t mode
       ++skipped;
       continue;
     }
-    const int set =
-        WHARF_CALL(fsetxattr, file.get(), name.c_str(), value.data(), value.size(), 0);
+    const int set = WHARF_CALL(fsetxattr, file.get(), name.c_str(), value.data(), value.size(), 0);
     // The file system may know none (tmpfs and user.*); Docker warns and goes on.
     if (set < 0 && errno == ENOTSUP) ++skipped;
     if (set < 0 && errno != ENOTSUP) throw os::last_error("set {} of {}", name, entry.name);

@@ -84,10 +84,13 @@ class Gzip final : public Source {
 
   static const char* reason(int result) {
     switch (result) {
-      case ISAL_INCORRECT_CHECKSUM: return "invalid checksum";
+      case ISAL_INCORRECT_CHECKSUM:
+        return "invalid checksum";
       case ISAL_INVALID_WRAPPER:
-      case ISAL_UNSUPPORTED_METHOD: return "invalid header";
-      default: return "corrupt input";
+      case ISAL_UNSUPPORTED_METHOD:
+        return "invalid header";
+      default:
+        return "corrupt input";
     }
   }
 
@@ -184,7 +187,9 @@ class Library final : public Source {
 
 }  // namespace
 
-std::string_view Input::some() { return peek(1); }
+std::string_view Input::some() {
+  return peek(1);
+}
 
 std::string_view Input::peek(std::size_t size) {
   if (begin_ == end_) begin_ = end_ = 0;

@@ -6,7 +6,7 @@
 namespace wharf::archive {
 
 struct Limits {
-  std::uint64_t max_bytes = 256ULL << 30;    ///< Uncompressed stream.
+  std::uint64_t max_bytes = 256ULL << 30;  ///< Uncompressed stream.
   std::uint64_t max_entries = 4'000'000;
 
   /// Free space that unpacking leaves on the disk; on a small file system 5 % of it.

@@ -84,14 +84,20 @@ std::vector<SetAside> read_all_aside(const os::Fd& record) {
   std::vector<SetAside> aside;
   while (true) {
     switch (items.kind()) {
-      case kRawItem: items.copy(items.number<std::uint32_t>(), [](std::string_view) {}); break;
+      case kRawItem:
+        items.copy(items.number<std::uint32_t>(), [](std::string_view) {});
+        break;
       case kContentItem:
         items.number<std::uint64_t>();
         items.text();
         break;
-      case kAsideItem: aside.push_back(read_aside(items)); break;
-      case kEndItem: return aside;
-      default: damaged("unknown item");
+      case kAsideItem:
+        aside.push_back(read_aside(items));
+        break;
+      case kEndItem:
+        return aside;
+      default:
+        damaged("unknown item");
     }
   }
 }
@@ -171,16 +177,21 @@ base::Digest write_tar(const os::Fd& record, const os::Fd& tree, const os::Fd& a
   while (true) {
     switch (items.kind()) {
       case kRawItem:
-        items.copy(items.number<std::uint32_t>(), [&](std::string_view bytes) { remaker.send(bytes); });
+        items.copy(items.number<std::uint32_t>(),
+                   [&](std::string_view bytes) { remaker.send(bytes); });
         break;
       case kContentItem: {
         const auto size = items.number<std::uint64_t>();
         remaker.content(size, items.text());
         break;
       }
-      case kAsideItem: read_aside(items); break;
-      case kEndItem: return remaker.finish(base::Digest::parse(items.text()));
-      default: damaged("unknown item");
+      case kAsideItem:
+        read_aside(items);
+        break;
+      case kEndItem:
+        return remaker.finish(base::Digest::parse(items.text()));
+      default:
+        damaged("unknown item");
     }
   }
 }

@@ -48,7 +48,9 @@ RecordWriter::RecordWriter(const os::Fd& file) : stream_(std::make_unique<Stream
 
 RecordWriter::~RecordWriter() = default;
 
-void RecordWriter::put(std::string_view bytes) { stream_->write(bytes, ZSTD_e_continue); }
+void RecordWriter::put(std::string_view bytes) {
+  stream_->write(bytes, ZSTD_e_continue);
+}
 
 void RecordWriter::raw(std::string_view bytes) {
   if (raw_.size() + bytes.size() > kRawBuffer) flush_raw();

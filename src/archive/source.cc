@@ -44,11 +44,15 @@ Compression detect_compression(std::string_view first_bytes) {
 std::unique_ptr<Source> decompress(Source& from) {
   auto input = std::make_unique<Input>(from);
   switch (detect_compression(input->peek(6))) {
-    case Compression::Gzip: return gzip_source(std::move(input));
-    case Compression::Zstd: return zstd_source(std::move(input));
+    case Compression::Gzip:
+      return gzip_source(std::move(input));
+    case Compression::Zstd:
+      return zstd_source(std::move(input));
     case Compression::Bzip2:
-    case Compression::Xz: return library_source(std::move(input));
-    case Compression::None: break;
+    case Compression::Xz:
+      return library_source(std::move(input));
+    case Compression::None:
+      break;
   }
   return plain_source(std::move(input));
 }

@@ -30,7 +30,8 @@ std::string refusal(std::string_view bytes) {
 }
 
 std::string zstd(std::string_view bytes, int window_log = 0) {
-  std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> state(::ZSTD_createCCtx(), ::ZSTD_freeCCtx);
+  std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> state(::ZSTD_createCCtx(),
+                                                                ::ZSTD_freeCCtx);
   if (window_log) {
     ::ZSTD_CCtx_setParameter(state.get(), ZSTD_c_enableLongDistanceMatching, 1);
     ::ZSTD_CCtx_setParameter(state.get(), ZSTD_c_windowLog, window_log);

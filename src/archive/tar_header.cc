@@ -10,9 +10,15 @@ namespace {
 
 using namespace std::string_view_literals;
 
-bool is_ustar(std::string_view block) { return block.substr(kMagicOffset, 8) == "ustar\00000"sv; }
-bool is_gnu(std::string_view block) { return block.substr(kMagicOffset, 8) == "ustar  \0"sv; }
-bool is_star(std::string_view block) { return is_ustar(block) && block.substr(508, 4) == "tar\0"sv; }
+bool is_ustar(std::string_view block) {
+  return block.substr(kMagicOffset, 8) == "ustar\00000"sv;
+}
+bool is_gnu(std::string_view block) {
+  return block.substr(kMagicOffset, 8) == "ustar  \0"sv;
+}
+bool is_star(std::string_view block) {
+  return is_ustar(block) && block.substr(508, 4) == "tar\0"sv;
+}
 
 std::int64_t base256(std::string_view bytes, const char* called) {
   const bool negative = (bytes[0] & 0x40) != 0;
@@ -85,7 +91,9 @@ std::string header_name(std::string_view block) {
   return prefix.empty() ? name : fmt::format("{}/{}", prefix, name);
 }
 
-bool has_ustar_fields(std::string_view block) { return is_ustar(block) || is_gnu(block); }
+bool has_ustar_fields(std::string_view block) {
+  return is_ustar(block) || is_gnu(block);
+}
 
 std::map<std::string, std::string> parse_pax(std::string_view payload) {
   std::map<std::string, std::string> records;
@@ -94,8 +102,8 @@ std::map<std::string, std::string> parse_pax(std::string_view payload) {
     const auto [end, failed] = std::from_chars(
         payload.data(), payload.data() + std::min<std::size_t>(payload.size(), 8), length);
     const auto digits = static_cast<std::size_t>(end - payload.data());
-    if (failed != std::errc{} || length > payload.size() || length < digits + 3 ||
-        *end != ' ' || payload[length - 1] != '\n') {
+    if (failed != std::errc{} || length > payload.size() || length < digits + 3 || *end != ' ' ||
+        payload[length - 1] != '\n') {
       invalid_header("malformed PAX record");
     }
     const std::string_view record = payload.substr(digits + 1, length - digits - 2);

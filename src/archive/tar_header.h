@@ -15,9 +15,9 @@ struct FieldPlace {
   std::size_t offset;
   std::size_t size;
 };
-inline constexpr FieldPlace kName{0, 100}, kMode{100, 8}, kUid{108, 8}, kGid{116, 8}, kSize{124, 12},
-    kMtime{136, 12}, kChecksum{148, 8}, kLink{157, 100}, kMajor{329, 8}, kMinor{337, 8},
-    kPrefix{345, 155};
+inline constexpr FieldPlace kName{0, 100}, kMode{100, 8}, kUid{108, 8}, kGid{116, 8},
+    kSize{124, 12}, kMtime{136, 12}, kChecksum{148, 8}, kLink{157, 100}, kMajor{329, 8},
+    kMinor{337, 8}, kPrefix{345, 155};
 inline constexpr std::size_t kTypeOffset = 156, kMagicOffset = 257;
 
 /// "archive/tar: invalid tar header: WHY" (Docker: the first part is Go's text).

@@ -16,7 +16,9 @@ constexpr std::string_view kXattrKey = "SCHILY.xattr.";
   base::fail(base::Kind::InvalidArgument, "archive entry {}: {}", base::quoted(entry.name), why);
 }
 
-std::uint64_t padding_of(std::uint64_t size) { return (kBlock - size % kBlock) % kBlock; }
+std::uint64_t padding_of(std::uint64_t size) {
+  return (kBlock - size % kBlock) % kBlock;
+}
 
 bool is_zero(std::string_view block) {
   return block.find_first_not_of('\0') == std::string_view::npos;
@@ -29,13 +31,20 @@ Type type_of(char flag, Entry& entry) {
     case '7':
       // BSD and v7 write a directory as a file whose name ends in a slash; so do GNU tar and Go.
       return entry.name.ends_with('/') ? Type::Directory : Type::File;
-    case '1': return Type::HardLink;
-    case '2': return Type::Symlink;
-    case '3': return Type::CharDevice;
-    case '4': return Type::BlockDevice;
-    case '5': return Type::Directory;
-    case '6': return Type::Fifo;
-    default: break;
+    case '1':
+      return Type::HardLink;
+    case '2':
+      return Type::Symlink;
+    case '3':
+      return Type::CharDevice;
+    case '4':
+      return Type::BlockDevice;
+    case '5':
+      return Type::Directory;
+    case '6':
+      return Type::Fifo;
+    default:
+      break;
   }
   refuse(entry, fmt::format("unsupported type flag {}", base::quoted({&flag, 1})));
 }
@@ -286,7 +295,9 @@ std::string_view TarReader::content() {
   return bytes;
 }
 
-void TarReader::record_content() { recording_content_ = record_ != nullptr; }
+void TarReader::record_content() {
+  recording_content_ = record_ != nullptr;
+}
 
 void TarReader::finish_entry() {
   // Content nobody asked for is not in the tree either, so it must be in the record.

@@ -28,15 +28,15 @@ namespace wharf::archive {
 enum class Type { File, HardLink, Symlink, CharDevice, BlockDevice, Directory, Fifo };
 
 struct Entry {
-  std::string name;   ///< As written; may be absolute, may hold "..": see clean_name().
+  std::string name;  ///< As written; may be absolute, may hold "..": see clean_name().
   Type type = Type::File;
-  mode_t mode = 0;    ///< Permission, setuid, setgid and sticky bits only.
+  mode_t mode = 0;  ///< Permission, setuid, setgid and sticky bits only.
   uid_t uid = 0;
   gid_t gid = 0;
   std::uint64_t size = 0;
   std::int64_t mtime_seconds = 0;
   std::uint32_t mtime_nanoseconds = 0;
-  std::string link;   ///< Target of a symlink (any text) or hard link (a name in the archive).
+  std::string link;  ///< Target of a symlink (any text) or hard link (a name in the archive).
   std::uint32_t major = 0;
   std::uint32_t minor = 0;
   std::map<std::string, std::string> xattrs;

@@ -50,8 +50,11 @@ TEST(TarReader, ReadsWhatTheWriterWrote) {
   Item device = of_type(Type::CharDevice, "dev/null");
   device.entry.major = 1;
   device.entry.minor = 3;
-  const std::vector<Item> items = {item, device, dir(std::string(300, 'd')),
-                                   link("l", std::string(200, 't')), hard("h", "some/file"),
+  const std::vector<Item> items = {item,
+                                   device,
+                                   dir(std::string(300, 'd')),
+                                   link("l", std::string(200, 't')),
+                                   hard("h", "some/file"),
                                    of_type(Type::Fifo, "p\xc3\xa4th")};
   const std::vector<Entry> entries = read(tar(items));
   ASSERT_EQ(entries.size(), items.size());
@@ -150,7 +153,9 @@ std::string with_field(std::size_t offset, std::string_view text, char flag = '0
   return block;
 }
 
-std::string negative_256(std::size_t size) { return std::string(size, '\xff'); }
+std::string negative_256(std::size_t size) {
+  return std::string(size, '\xff');
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Threats, BadTars,

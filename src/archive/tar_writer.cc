@@ -25,13 +25,20 @@ void put_text_field(std::string& block, FieldPlace place, std::string_view text)
 
 char flag_of(Type type) {
   switch (type) {
-    case Type::File: return '0';
-    case Type::HardLink: return '1';
-    case Type::Symlink: return '2';
-    case Type::CharDevice: return '3';
-    case Type::BlockDevice: return '4';
-    case Type::Directory: return '5';
-    case Type::Fifo: return '6';
+    case Type::File:
+      return '0';
+    case Type::HardLink:
+      return '1';
+    case Type::Symlink:
+      return '2';
+    case Type::CharDevice:
+      return '3';
+    case Type::BlockDevice:
+      return '4';
+    case Type::Directory:
+      return '5';
+    case Type::Fifo:
+      return '6';
   }
   return '0';
 }
@@ -80,7 +87,8 @@ void TarWriter::header(const Entry& entry, char flag, std::string_view name,
   put_octal(block, kUid, entry.uid);
   put_octal(block, kGid, entry.gid);
   put_octal(block, kSize, entry.size);
-  put_octal(block, kMtime, static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.mtime_seconds)));
+  put_octal(block, kMtime,
+            static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.mtime_seconds)));
   put_text_field(block, kLink, link);
   block[kTypeOffset] = flag;
   std::memcpy(block.data() + kMagicOffset, "ustar\00000", 8);
@@ -116,7 +124,9 @@ void TarWriter::content(std::string_view bytes) {
   if (left_ == 0 && !bytes.empty()) pad();
 }
 
-void TarWriter::pad() { sink_(std::string((kBlock - size_ % kBlock) % kBlock, '\0')); }
+void TarWriter::pad() {
+  sink_(std::string((kBlock - size_ % kBlock) % kBlock, '\0'));
+}
 
 void TarWriter::entry(const Entry& one, std::string_view bytes) {
   Entry sized = one;
@@ -125,6 +135,8 @@ void TarWriter::entry(const Entry& one, std::string_view bytes) {
   if (!bytes.empty()) content(bytes);
 }
 
-void TarWriter::finish() { sink_(std::string(2 * kBlock, '\0')); }
+void TarWriter::finish() {
+  sink_(std::string(2 * kBlock, '\0'));
+}
 
 }  // namespace wharf::archive

@@ -60,7 +60,7 @@ Tree::Tree(const os::Fd& root, const os::Fd* aside) : aside_(aside) {
 }
 
 DirectoryPtr Tree::adopt(os::Fd fd, const std::string& path, bool created) {
-  struct stat status {};
+  struct stat status{};
   os::check(WHARF_CALL(fstat, fd.get(), &status), "stat {}", path);
   auto found = std::make_shared<Directory>();
   found->fd = std::move(fd);
@@ -83,7 +83,8 @@ DirectoryPtr Tree::open(const std::string& name, int& failure) {
   const int root = root_->fd.get();
   int fd = open_resolved(root, name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
   // A link on the way: let the kernel resolve it as a process in that root would.
-  if (fd < 0 && (errno == ELOOP || errno == ENOTDIR)) fd = open_resolved(root, name, RESOLVE_IN_ROOT);
+  if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+    fd = open_resolved(root, name, RESOLVE_IN_ROOT);
   if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) {
     failure = errno;
     return nullptr;
@@ -130,8 +131,8 @@ DirectoryPtr Tree::follow_dangling(const DirectoryPtr& parent, const std::string
   // Not resolved by the text alone where it climbs: what it climbs out of may be a link too.
   if (text.find("..") != std::string_view::npos) in_the_way(join(parent->path, name));
   ++depth_;
-  DirectoryPtr made = directory(clean_name(text.starts_with('/') ? std::string(text)
-                                                                 : join(parent->path, text)));
+  DirectoryPtr made =
+      directory(clean_name(text.starts_with('/') ? std::string(text) : join(parent->path, text)));
   --depth_;
   return made;
 }

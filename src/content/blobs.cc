@@ -91,7 +91,7 @@ std::string Blobs::read(const base::Digest& digest) const {
 }
 
 std::uint64_t Blobs::size(const base::Digest& digest) const {
-  struct stat found {};
+  struct stat found{};
   if (WHARF_CALL(stat, state_->path(digest).c_str(), &found) < 0) {
     if (errno != ENOENT) throw os::last_error("stat blob {}", digest.text());
     base::fail(base::Kind::NotFound, "content digest {}: not found", digest.text());

@@ -25,17 +25,21 @@ void Ingest::write(std::string_view bytes) {
   state_->unpacker->write(bytes);
 }
 
-std::uint64_t Ingest::unpacked_bytes() const { return state_->unpacker->unpacked_bytes(); }
+std::uint64_t Ingest::unpacked_bytes() const {
+  return state_->unpacker->unpacked_bytes();
+}
 
-const base::Digest& Ingest::blob() const { return state_->blob; }
+const base::Digest& Ingest::blob() const {
+  return state_->blob;
+}
 
 Pin Ingest::finish(const base::Digest& expected) {
   state_->blob = state_->hash.finish();
   // Docker: containerd's words; the stream is at fault, not what it unpacks to.
   if (!state_->claimed.empty() && state_->blob != state_->claimed) {
     base::fail(base::Kind::Internal,
-               "unexpected commit digest {}, expected {}: failed precondition",
-               state_->blob.text(), state_->claimed.text());
+               "unexpected commit digest {}, expected {}: failed precondition", state_->blob.text(),
+               state_->claimed.text());
   }
   const Verdict verdict = state_->unpacker->finish();
   if (!expected.empty() && verdict.diff_id != expected) {

@@ -31,8 +31,8 @@ Layers::~Layers() = default;
 Claim Layers::claim(const base::Digest& blob, std::stop_token stop) {
   {
     std::unique_lock guard(state_->lock);
-    const bool ours = state_->changed.wait(
-        guard, stop, [&] { return !state_->bringing.contains(blob.text()); });
+    const bool ours =
+        state_->changed.wait(guard, stop, [&] { return !state_->bringing.contains(blob.text()); });
     if (!ours) base::fail(base::Kind::Cancelled, "context canceled");
     state_->bringing.insert(blob.text());
   }
@@ -55,11 +55,17 @@ Claim Layers::claim(const base::Digest& blob, std::stop_token stop) {
   return claim;
 }
 
-std::unique_ptr<Ingest> Layers::begin() { return state_->begin({}); }
+std::unique_ptr<Ingest> Layers::begin() {
+  return state_->begin({});
+}
 
-std::optional<Pin> Layers::proven(const base::Digest& blob) { return state_->proven(blob); }
+std::optional<Pin> Layers::proven(const base::Digest& blob) {
+  return state_->proven(blob);
+}
 
-void Layers::commit(std::span<const Pin> pins) { state_->commit(pins); }
+void Layers::commit(std::span<const Pin> pins) {
+  state_->commit(pins);
+}
 
 void Layers::hold(store::Transaction& transaction, std::string_view owner,
                   std::span<const base::Digest> diff_ids) {
@@ -78,7 +84,9 @@ void Layers::release(store::Transaction& transaction, std::string_view owner) {
   transaction.run("DELETE FROM layer_references WHERE owner=?", {owner});
 }
 
-std::uint64_t Layers::collect() { return state_->collect(); }
+std::uint64_t Layers::collect() {
+  return state_->collect();
+}
 
 LayerInfo Layers::info(const base::Digest& diff_id) {
   const std::optional<LayerInfo> found = state_->row(diff_id);
@@ -113,7 +121,7 @@ void Layers::create_writable(std::string_view id, std::span<const base::Digest> 
     }
   }
   // Docker: the container's root directory is 0755 whatever the image says, and the image's.
-  struct stat top {};
+  struct stat top{};
   const os::Path upper = path / "upper";
   os::check(WHARF_CALL(chmod, upper.c_str(), 0755), "chmod {}", upper.native());
   if (diff_ids.empty()) return;
@@ -138,6 +146,8 @@ std::uint64_t Layers::writable_size(std::string_view id) const {
   return os::tree_size(os::open_file(upper_directory(id), O_RDONLY | O_DIRECTORY)).bytes;
 }
 
-void Layers::empty_trash() { state_->trash.empty(); }
+void Layers::empty_trash() {
+  state_->trash.empty();
+}
 
 }  // namespace wharf::layer

@@ -30,7 +30,7 @@ namespace wharf::layer {
 /// What is known of a layer without looking at its files.
 struct LayerInfo {
   base::Digest diff_id;
-  std::uint64_t size = 0;     ///< Bytes of file content, as `docker history` and `system df` count.
+  std::uint64_t size = 0;  ///< Bytes of file content, as `docker history` and `system df` count.
   std::uint64_t entries = 0;
 };
 
@@ -129,7 +129,8 @@ class Layers {
   /// digest is checked while sending, so the last bytes are held back until it is right.
   void write_tar(const base::Digest& diff_id, const std::function<void(std::string_view)>& sink);
 
-  /// Two directories; no fsync. Its root has the owner of the topmost layer's. Existing is no error.
+  /// Two directories; no fsync. Its root has the owner of the topmost layer's. Existing is no
+  /// error.
   void create_writable(std::string_view id, std::span<const base::Digest> diff_ids);
 
   /// Moves it to the trash. Missing is no error.

@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "layer/implied.h"
 
 namespace wharf::layer {
 namespace {
@@ -39,7 +40,9 @@ Pin::Held::~Held() {
   if (const auto owner = state.lock(); owner && !committed) owner->discard(*this);
 }
 
-const LayerInfo& Pin::info() const { return held_->info; }
+const LayerInfo& Pin::info() const {
+  return held_->info;
+}
 
 LayersState::LayersState(const os::Path& data_root, store::Database& db, LayerOptions chosen)
     : layers(prepared(data_root / "layers")),
@@ -136,8 +139,8 @@ Pin LayersState::settle(const os::Path& from, const LayerInfo& info, const base:
     if (!present) {
       // What may lie there is broken, or was never committed.
       trash.take(directory(info.diff_id));
-      os::check(WHARF_CALL(rename, from.c_str(), directory(info.diff_id).c_str()),
-                "keep layer {}", info.diff_id.text());
+      os::check(WHARF_CALL(rename, from.c_str(), directory(info.diff_id).c_str()), "keep layer {}",
+                info.diff_id.text());
     }
     held = LayersState::held(hold_new(info, present));
   }
@@ -213,8 +216,8 @@ std::uint64_t LayersState::collect() {
         "SELECT diff_id, size FROM layers WHERE diff_id NOT IN "
         "(SELECT diff_id FROM layer_references)");
     while (rows.next()) {
-      unused.push_back({base::Digest::parse(rows.text(0)),
-                        static_cast<std::uint64_t>(rows.integer(1)), 0});
+      unused.push_back(
+          {base::Digest::parse(rows.text(0)), static_cast<std::uint64_t>(rows.integer(1)), 0});
     }
   });
   std::uint64_t freed = 0;
@@ -232,6 +235,7 @@ std::uint64_t LayersState::collect() {
     });
     if (!removed) continue;
     // Gone between these two, a directory without a row is removed at the next start.
+    for (const os::Path& path : implied_of(layers, one.diff_id)) trash.take(path);
     trash.take(directory(one.diff_id));
     freed += one.size;
   }
@@ -257,7 +261,7 @@ void LayersState::discard(const Pin::Held& held) {
 void LayersState::scrub() {
   for (const auto& entry : std::filesystem::directory_iterator(layers)) {
     const std::string name = entry.path().filename().native();
-    if (std::ranges::count(kEmptyNames, name) != 0) continue;
+    if (std::ranges::count(kEmptyNames, name) != 0 || name.starts_with(".implied-")) continue;
     const bool layer = base::Digest::valid("sha256:" + name);
     if (layer && (database.set_aside() || row(base::Digest::parse("sha256:" + name)))) continue;
     if (!layer && !name.starts_with(kIngestPrefix)) {

@@ -19,8 +19,8 @@ namespace wharf::layer {
 struct Pin::Held {
   std::weak_ptr<LayersState> state;
   LayerInfo info;
-  bool committed = false;                ///< Its row is in the database. Guarded by the lock.
-  std::vector<base::Digest> proofs;      ///< Blobs seen to unpack to it, not yet in the database.
+  bool committed = false;            ///< Its row is in the database. Guarded by the lock.
+  std::vector<base::Digest> proofs;  ///< Blobs seen to unpack to it, not yet in the database.
   ~Held();
 };
 
@@ -37,7 +37,7 @@ struct LayersState : std::enable_shared_from_this<LayersState> {
   std::condition_variable_any changed;
   std::unordered_map<std::string, std::weak_ptr<Pin::Held>> pins;     ///< By diff id.
   std::unordered_map<std::string, std::weak_ptr<Pin::Held>> brought;  ///< By blob, uncommitted.
-  std::set<std::string> busy;      ///< Diff ids.
+  std::set<std::string> busy;                                         ///< Diff ids.
   std::set<std::string> bringing;  ///< Blobs somebody has an Ingest for.
 
   os::Path directory(const base::Digest& diff_id) const { return layers / diff_id.hex(); }

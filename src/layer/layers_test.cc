@@ -224,6 +224,26 @@ TEST_F(LayersTest, UpperLayersHideReplaceAndMergeLowerOnes) {
   EXPECT_THROW(os::open_at(mount.fd(), "new", O_WRONLY | O_CREAT, 0600), base::Error);
 }
 
+TEST_F(LayersTest, DirectoriesALayerOnlyImpliesLookAsTheLayerBelowSays) {
+  const Pin low =
+      keep(gzip(tar({dir("tmp", 01777), dir("home", 0700), dir("home/u", 0710)})), "image:low");
+  const Pin high = keep(gzip(tar({file("tmp/x", "x"), file("home/u/y", "y"), file("new/z", "z")})),
+                        "image:high");
+  const std::vector<Digest> ids = {low.diff_id(), high.diff_id()};
+  const os::DetachedMount mount = layers->mount_image(ids);
+  const auto mode = [&](const char* name) {
+    return os::status(os::open_at(mount.fd(), name, O_PATH)).st_mode & 07777;
+  };
+  EXPECT_EQ(mode("tmp"), 01777U);
+  EXPECT_EQ(mode("home"), 0700U);
+  EXPECT_EQ(mode("home/u"), 0710U);
+  EXPECT_EQ(mode("new"), 0755U);
+  EXPECT_EQ(read_in(mount, "tmp/x"), "x");
+  EXPECT_EQ(read_in(mount, "home/u/y"), "y");
+  reopen();
+  EXPECT_EQ(read_in(layers->mount_image(ids), "tmp/x"), "x");
+}
+
 TEST_F(LayersTest, WhiteoutsOfASingleLayerAreNotSeen) {
   const Pin pin = keep(gzip(tar({file(".wh.gone", ""), file("f")})), "image:a");
   const std::vector<Digest> ids = {pin.diff_id()};
@@ -256,7 +276,7 @@ TEST_F(LayersTest, NothingUnderTheDataRootIsOpenToOthers) {
   keep(gzip(tar({file("f")})), "image:a");
   layers->create_writable("c", {});
   for (const char* name : {"layers", "writable", "trash", "writable/c"}) {
-    struct stat found {};
+    struct stat found{};
     ASSERT_EQ(::stat((root.path() / name).c_str(), &found), 0);
     EXPECT_EQ(found.st_mode & 077, 0U) << name;
   }

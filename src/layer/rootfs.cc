@@ -4,6 +4,7 @@
 
 #include <unordered_set>
 
+#include "layer/implied.h"
 #include "layer/layers_state.h"
 
 namespace wharf::layer {
@@ -13,7 +14,7 @@ namespace {
 /// what it hides and shows above is all that is seen, and the kernel refuses the same one twice.
 std::vector<os::Fd> open_layers(const LayersState& state, std::span<const base::Digest> diff_ids) {
   std::vector<os::Fd> lower;
-  lower.reserve(diff_ids.size() + 1);
+  lower.reserve(diff_ids.size() + 2);
   std::unordered_set<std::string_view> seen;
   for (std::size_t i = diff_ids.size(); i-- > 0;) {
     const base::Digest& diff_id = diff_ids[i];
@@ -21,11 +22,14 @@ std::vector<os::Fd> open_layers(const LayersState& state, std::span<const base::
     const os::Path path = state.directory(diff_id) / "diff";
     const int fd = WHARF_CALL(open, path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-      const base::Error why = os::last_error("layer {} is missing or broken: {}", diff_id.text(),
-                                             path.native());
+      const base::Error why =
+          os::last_error("layer {} is missing or broken: {}", diff_id.text(), path.native());
       throw base::Error(base::Kind::NotFound, why.what(), why.error_number());
     }
     lower.emplace_back(fd);
+  }
+  if (const auto on_top = implied_directories(state.layers, diff_ids)) {
+    lower.insert(lower.begin(), os::open_directory(*on_top));
   }
   return lower;
 }

@@ -45,8 +45,8 @@ pid_t spawn(const os::Path& program, std::initializer_list<Inherited> descriptor
   std::array<char*, 3> arguments = {path.data(), verb.data(), nullptr};
   std::array<char*, 1> environment = {nullptr};
   pid_t process = -1;
-  const int failure = ::posix_spawn(&process, path.c_str(), &actions, &attributes,
-                                    arguments.data(), environment.data());
+  const int failure = ::posix_spawn(&process, path.c_str(), &actions, &attributes, arguments.data(),
+                                    environment.data());
   ::posix_spawn_file_actions_destroy(&actions);
   ::posix_spawnattr_destroy(&attributes);
   if (failure != 0) throw base::errno_error(failure, "start unpacker " + path);
@@ -138,8 +138,8 @@ void Unpacker::refuse_or_died() {
 void Unpacker::write(std::string_view bytes) {
   while (!bytes.empty()) {
     if (said_ || ended_) refuse_or_died();
-    const ssize_t sent = WHARF_CALL(send, stream_.get(), bytes.data(), bytes.size(),
-                                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent =
+        WHARF_CALL(send, stream_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {

@@ -18,18 +18,22 @@
 namespace wharf::layer {
 namespace {
 
-constexpr std::array kCapabilities = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,
-                                      CAP_FSETID, CAP_MKNOD,        CAP_SETFCAP,
-                                      CAP_SYS_ADMIN};  // Only for trusted.overlay.opaque.
+constexpr std::array kCapabilities = {
+    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,   CAP_FSETID,
+    CAP_MKNOD, CAP_SETFCAP,      CAP_SYS_ADMIN};  // Only for trusted.overlay.opaque.
 
 constexpr std::array kSystemCalls = {
-    SYS_read, SYS_write, SYS_close, SYS_fstat, SYS_newfstatat, SYS_lseek, SYS_openat, SYS_openat2,
-    SYS_mkdirat, SYS_linkat, SYS_symlinkat, SYS_unlinkat, SYS_renameat, SYS_mknodat,
-    SYS_readlinkat, SYS_fchown, SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_utimensat,
-    SYS_fsetxattr, SYS_fstatfs, SYS_futex, SYS_mmap, SYS_munmap, SYS_mremap, SYS_mprotect,
-    SYS_madvise, SYS_brk, SYS_clock_gettime, SYS_gettid, SYS_getpid, SYS_tgkill,
-    SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_rt_sigreturn, SYS_sched_yield, SYS_exit,
-    SYS_exit_group, SYS_restart_syscall, SYS_getrandom, SYS_fcntl, SYS_rseq, SYS_set_robust_list};
+    SYS_read,        SYS_write,          SYS_close,        SYS_fstat,
+    SYS_newfstatat,  SYS_lseek,          SYS_openat,       SYS_openat2,
+    SYS_mkdirat,     SYS_linkat,         SYS_symlinkat,    SYS_unlinkat,
+    SYS_renameat,    SYS_mknodat,        SYS_readlinkat,   SYS_fchown,
+    SYS_fchownat,    SYS_fchmod,         SYS_fchmodat,     SYS_utimensat,
+    SYS_fsetxattr,   SYS_fstatfs,        SYS_futex,        SYS_mmap,
+    SYS_munmap,      SYS_mremap,         SYS_mprotect,     SYS_madvise,
+    SYS_brk,         SYS_clock_gettime,  SYS_gettid,       SYS_getpid,
+    SYS_tgkill,      SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_rt_sigreturn,
+    SYS_sched_yield, SYS_exit,           SYS_exit_group,   SYS_restart_syscall,
+    SYS_getrandom,   SYS_fcntl,          SYS_rseq,         SYS_set_robust_list};
 
 /// Tells the daemon that bytes still move, about once per kEvery.
 class Progress final : public archive::Source {

@@ -36,18 +36,18 @@ namespace wharf::base {
 template <>
 struct Fields<layer::OrderText> {
   using T = layer::OrderText;
-  static constexpr auto table = std::make_tuple(
-      field("max_bytes", &T::max_bytes), field("max_entries", &T::max_entries),
-      field("reserve_bytes", &T::reserve_bytes), field("writers", &T::writers));
+  static constexpr auto table =
+      std::make_tuple(field("max_bytes", &T::max_bytes), field("max_entries", &T::max_entries),
+                      field("reserve_bytes", &T::reserve_bytes), field("writers", &T::writers));
 };
 
 template <>
 struct Fields<layer::VerdictText> {
   using T = layer::VerdictText;
   static constexpr auto table = std::make_tuple(
-      field("refusal", &T::refusal), field("kind", &T::kind),
-      field("errno", &T::error_number), field("diff_id", &T::diff_id), field("size", &T::size),
-      field("entries", &T::entries), field("skipped_xattrs", &T::skipped_xattrs));
+      field("refusal", &T::refusal), field("kind", &T::kind), field("errno", &T::error_number),
+      field("diff_id", &T::diff_id), field("size", &T::size), field("entries", &T::entries),
+      field("skipped_xattrs", &T::skipped_xattrs));
 };
 
 }  // namespace wharf::base
@@ -109,8 +109,7 @@ Verdict parse_verdict(std::string_view text) {
 
 void write_implied(const os::Fd& layer, const std::vector<std::string>& names) {
   if (names.empty()) return;
-  const os::Fd file =
-      os::open_at(layer, "implied", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  const os::Fd file = os::open_at(layer, "implied", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   std::string text;
   for (const std::string& name : names) text.append(name).push_back('\0');
   os::write_all(file, text);

@@ -60,7 +60,8 @@ bool restrict_files_to(const Fd& directory) {
             "make landlock rules")));
   landlock_path_beneath_attr beneath{};
   // Everything but running programs.
-  beneath.allowed_access = attributes.handled_access_fs & ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE};
+  beneath.allowed_access =
+      attributes.handled_access_fs & ~std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE};
   beneath.parent_fd = directory.get();
   check(::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0),
         "add landlock rule");
@@ -102,8 +103,8 @@ void allow_only(std::span<const int> system_calls) {
   }
   program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
   sock_fprog filter{.len = static_cast<unsigned short>(program.size()), .filter = program.data()};
-  const long result = WHARF_CALL(syscall, SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                                 SECCOMP_FILTER_FLAG_TSYNC, &filter);
+  const long result =
+      WHARF_CALL(syscall, SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
   // With TSYNC a positive result is a thread that could not be brought along.
   if (result != 0) throw last_error("load system call filter");
 }

@@ -1,6 +1,5 @@
 #include "os/file.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/ids.h"
+#include "os/tree.h"
 
 namespace wharf::os {
 namespace {
@@ -26,34 +26,6 @@ Fd open_resolved(const Fd& root, std::string_view path, int flags, mode_t mode,
     if (fd < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     return Fd(static_cast<int>(check(fd, "open {}", name)));
   }
-}
-
-void remove_entry(int directory, const char* name);
-
-void remove_children(int directory) {
-  DIR* listing = ::fdopendir(directory);
-  if (!listing) {
-    ::close(directory);
-    throw last_error("list directory");
-  }
-  std::unique_ptr<DIR, int (*)(DIR*)> owner(listing, ::closedir);
-  while (const dirent* entry = ::readdir(listing)) {
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    remove_entry(::dirfd(listing), entry->d_name);
-  }
-}
-
-void remove_entry(int directory, const char* name) {
-  if (WHARF_CALL(unlinkat, directory, name, 0) == 0 || errno == ENOENT) return;
-  if (errno != EISDIR && errno != EPERM) throw last_error("remove {}", name);
-  const int child =
-      WHARF_CALL(openat, directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (child < 0 && errno == ENOENT) return;
-  check(child, "open {}", name);
-  remove_children(child);
-  if (WHARF_CALL(unlinkat, directory, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-    throw last_error("remove {}", name);
 }
 
 }  // namespace
@@ -134,8 +106,8 @@ void make_directories(const Path& path, mode_t mode) {
 void remove_tree(const Path& path) {
   const Path parent = path.parent_path().empty() ? Path(".") : path.parent_path();
   try {
-    const Fd directory = open_directory(parent);
-    remove_entry(directory.get(), path.filename().c_str());
+    const Fd directory = open_file(parent, O_RDONLY | O_DIRECTORY);
+    remove_beneath(directory, path.filename());
   } catch (const base::Error& error) {
     if (error.error_number() != ENOENT) throw;
   }

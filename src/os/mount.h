@@ -36,10 +36,10 @@ enum class Depth { TopOnly, Recursive };
 
 /// The parts of an overlay. Without `upper` the mount is read-only.
 struct OverlayParts {
-  std::span<const Fd> lower;   ///< Directories, the topmost first; at least one, two without upper.
+  std::span<const Fd> lower;  ///< Directories, the topmost first; at least one, two without upper.
   const Fd* upper = nullptr;
-  const Fd* work = nullptr;    ///< An empty directory beside upper, on the same file system.
-  bool discardable = false;    ///< "volatile": fsync(2) and unmount do not wait for the disk.
+  const Fd* work = nullptr;  ///< An empty directory beside upper, on the same file system.
+  bool discardable = false;  ///< "volatile": fsync(2) and unmount do not wait for the disk.
 };
 
 class DetachedMount {

@@ -101,7 +101,7 @@ TreeSize tree_size(const Fd& directory) {
   std::set<std::pair<dev_t, ino_t>> linked;
   // Names relative to `directory` of what is still to be read; no descriptor is held for them.
   std::vector<std::string> waiting = {"."};
-  struct stat top {};
+  struct stat top{};
   check(WHARF_CALL(fstat, directory.get(), &top), "stat directory");
   while (!waiting.empty()) {
     const std::string path = std::move(waiting.back());
@@ -110,10 +110,11 @@ TreeSize tree_size(const Fd& directory) {
     if (!fd) continue;
     Listing listing(std::move(fd));
     while (const char* name = listing.next()) {
-      struct stat found {};
+      struct stat found{};
       if (WHARF_CALL(fstatat, listing.fd(), name, &found, AT_SYMLINK_NOFOLLOW) < 0) continue;
       ++total.entries;
-      if (S_ISDIR(found.st_mode) && found.st_dev == top.st_dev) waiting.push_back(path + "/" + name);
+      if (S_ISDIR(found.st_mode) && found.st_dev == top.st_dev)
+        waiting.push_back(path + "/" + name);
       if (!S_ISREG(found.st_mode)) continue;
       if (found.st_nlink > 1 && !linked.emplace(found.st_dev, found.st_ino).second) continue;
       total.bytes += static_cast<std::uint64_t>(found.st_size);

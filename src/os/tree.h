@@ -15,7 +15,7 @@ namespace wharf::os {
 void remove_beneath(const Fd& directory, const std::string& name);
 
 struct TreeSize {
-  std::uint64_t bytes = 0;    ///< Apparent sizes of regular files, hard links once.
+  std::uint64_t bytes = 0;  ///< Apparent sizes of regular files, hard links once.
   std::uint64_t entries = 0;
 };
 

@@ -10,27 +10,34 @@ constexpr std::size_t kMaxStatements = 256;
 
 base::Kind kind_of(int result) {
   switch (result & 0xff) {
-    case SQLITE_CONSTRAINT: return base::Kind::Conflict;
+    case SQLITE_CONSTRAINT:
+      return base::Kind::Conflict;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return base::Kind::Unavailable;
-    default: return base::Kind::Internal;
+    case SQLITE_LOCKED:
+      return base::Kind::Unavailable;
+    default:
+      return base::Kind::Internal;
   }
 }
 
 int errno_of(int result) {
   switch (result & 0xff) {
-    case SQLITE_FULL: return ENOSPC;
-    case SQLITE_READONLY: return EROFS;
-    case SQLITE_IOERR: return EIO;
-    default: return 0;
+    case SQLITE_FULL:
+      return ENOSPC;
+    case SQLITE_READONLY:
+      return EROFS;
+    case SQLITE_IOERR:
+      return EIO;
+    default:
+      return 0;
   }
 }
 
 }  // namespace
 
 Connection::Connection(const os::Path& path, Mode mode) {
-  const int access = mode == Mode::Write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                         : SQLITE_OPEN_READONLY;
+  const int access =
+      mode == Mode::Write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   if (::sqlite3_open_v2(path.c_str(), &handle_, access | SQLITE_OPEN_NOMUTEX, nullptr) !=
       SQLITE_OK) {
     const std::string reason = handle_ ? ::sqlite3_errmsg(handle_) : "out of memory";

@@ -110,7 +110,9 @@ Database::Database(const os::Path& path) : state_(std::make_unique<State>()) {
 
 Database::~Database() = default;
 
-const std::optional<os::Path>& Database::set_aside() const { return state_->aside; }
+const std::optional<os::Path>& Database::set_aside() const {
+  return state_->aside;
+}
 
 void Database::write(const std::function<void(Transaction&)>& change) {
   State& state = *state_;

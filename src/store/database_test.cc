@@ -122,7 +122,9 @@ TEST_F(DatabaseTest, DamagedFileIsKeptAsideAndANewOneIsUsed) {
 }
 
 TEST_F(DatabaseTest, DatabaseOfANewerProgramIsRefusedAndUntouched) {
-  { Database database(path); }
+  {
+    Database database(path);
+  }
   sqlite3* handle = nullptr;
   ASSERT_EQ(::sqlite3_open(path.c_str(), &handle), SQLITE_OK);
   ::sqlite3_exec(handle, "PRAGMA user_version=9999", nullptr, nullptr, nullptr);
@@ -138,7 +140,9 @@ TEST_F(DatabaseTest, DatabaseOfANewerProgramIsRefusedAndUntouched) {
 }
 
 TEST_F(DatabaseTest, LogOfALostDatabaseIsNotReplayedIntoANewOne) {
-  { Database database(path); }
+  {
+    Database database(path);
+  }
   ::unlink(path.c_str());
   os::replace_file(path.native() + "-wal", std::string(8192, 'w'), 0600);
   Database database(path);

@@ -17,7 +17,9 @@ struct Damaged {
   std::string reason;
 };
 
-int newest() { return static_cast<int>(migrations().size()); }
+int newest() {
+  return static_cast<int>(migrations().size());
+}
 
 int version_of(Connection& connection) {
   return std::atoi(connection.pragma("PRAGMA user_version").c_str());
@@ -92,8 +94,7 @@ std::unique_ptr<Connection> open_sound(const os::Path& path) {
 }
 
 os::Path put_aside(const os::Path& path, const std::string& reason) {
-  const os::Path aside =
-      fmt::format("{}.damaged-{}", path.native(), base::now().unix_ns);
+  const os::Path aside = fmt::format("{}.damaged-{}", path.native(), base::now().unix_ns);
   for (const char* companion : kCompanions) {
     const std::string from = path.native() + companion;
     if (WHARF_CALL(rename, from.c_str(), (aside.native() + companion).c_str()) < 0 &&

@@ -48,6 +48,8 @@ constexpr std::array kMigrations = {kFirst};
 
 }  // namespace
 
-std::span<const std::string_view> migrations() { return kMigrations; }
+std::span<const std::string_view> migrations() {
+  return kMigrations;
+}
 
 }  // namespace wharf::store

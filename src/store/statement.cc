@@ -67,7 +67,9 @@ std::string Rows::text(int column) const {
   return {reinterpret_cast<const char*>(text), size};
 }
 
-std::int64_t Rows::integer(int column) const { return ::sqlite3_column_int64(statement_, column); }
+std::int64_t Rows::integer(int column) const {
+  return ::sqlite3_column_int64(statement_, column);
+}
 
 bool Rows::is_null(int column) const {
   return ::sqlite3_column_type(statement_, column) == SQLITE_NULL;
