@@ -12,8 +12,8 @@ namespace wharf::cgroup {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
-constexpr std::string_view kWanted[] = {"cpuset", "cpu", "io", "memory", "hugetlb", "pids",
-                                        "rdma", "misc"};
+constexpr std::string_view kWanted[] = {"cpuset",  "cpu",  "io",   "memory",
+                                        "hugetlb", "pids", "rdma", "misc"};
 
 int open_directory(const char* path) {
   return WHARF_CALL(open, path, O_PATH | O_DIRECTORY | O_CLOEXEC);

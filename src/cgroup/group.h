@@ -45,7 +45,8 @@ struct Hierarchies {
   std::span<const Hierarchy> list() const { return {all.data(), count}; }
 };
 
-/// Reads /proc/self/mountinfo and /proc/self/cgroup. On a machine with v1 controllers, a bare v2 mount is left out.
+/// Reads /proc/self/mountinfo and /proc/self/cgroup. On a machine with v1 controllers, a bare v2
+/// mount is left out.
 bool discover(Hierarchies& hierarchies, base::Failure& failure);
 
 enum class Frozen { No, Yes };

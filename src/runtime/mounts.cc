@@ -14,17 +14,26 @@ namespace {
 
 /// The only files of /proc over which something may be mounted: they say facts, none is a
 /// control. Anything else could make a later write to /proc land elsewhere (CVE-2019-16884).
-constexpr std::string_view kCoverable[] = {
-    "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",  "/proc/stat",
-    "/proc/swaps",   "/proc/uptime",    "/proc/loadavg",  "/proc/slabinfo",
-    "/proc/net/dev", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled"};
+constexpr std::string_view kCoverable[] = {"/proc/cpuinfo",
+                                           "/proc/diskstats",
+                                           "/proc/meminfo",
+                                           "/proc/stat",
+                                           "/proc/swaps",
+                                           "/proc/uptime",
+                                           "/proc/loadavg",
+                                           "/proc/slabinfo",
+                                           "/proc/net/dev",
+                                           "/proc/sys/kernel/ns_last_pid",
+                                           "/proc/sys/crypto/fips_enabled"};
 
 bool is_proc(int fd) {
   struct statfs status{};
   return ::fstatfs(fd, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
 }
 
-bool is_below_proc(std::string_view path) { return path == "/proc" || path.starts_with("/proc/"); }
+bool is_below_proc(std::string_view path) {
+  return path == "/proc" || path.starts_with("/proc/");
+}
 
 void refuse_cover_of_proc(Init& init, const oci::Mount& mount, int target, int source) {
   if (mount.type == "proc") return;
@@ -75,8 +84,8 @@ void mount_one(Init& init, const oci::Mount& mount, int early_source) {
   }
   if (mount.options.in_place) {
     const base::PathText path(mount.destination);
-    const int fd = init.report.check(open_inside(init.root, path.c_str(), O_PATH), "open ",
-                                     mount.destination);
+    const int fd =
+        init.report.check(open_inside(init.root, path.c_str(), O_PATH), "open ", mount.destination);
     set_mount_attributes(init.report, fd, mount);
     ::close(fd);
     return;
