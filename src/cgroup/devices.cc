@@ -16,8 +16,10 @@ bool is_everything(const oci::DeviceRule& rule) {
 }
 
 void put_number(base::Writer& into, std::int64_t number) {
-  if (number < 0) into.put('*');
-  else into.put(number);
+  if (number < 0)
+    into.put('*');
+  else
+    into.put(number);
 }
 
 /// devices.allow and devices.deny, opened once for all rules.
@@ -117,8 +119,10 @@ class Program {
       add({BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_3, 0, 0});
       // Allowing needs all that is asked to be in the rule; denying, any of it.
       add({BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, one.allow ? ~access : access});
-      if (one.allow) unless_equal(BPF_REG_1, 0);
-      else add({BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, 0});
+      if (one.allow)
+        unless_equal(BPF_REG_1, 0);
+      else
+        add({BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, 0});
     }
     if (one.major >= 0) unless_equal(BPF_REG_4, one.major);
     if (one.minor >= 0) unless_equal(BPF_REG_5, one.minor);
