@@ -8,7 +8,7 @@
 
 namespace wharf::server {
 
-/// The tables of routes/ in the order in which they are tried; the unbuilt ones are last.
+/// The tables of routes/ in the order in which they are tried.
 std::vector<std::span<const Route>> all_routes();
 
 }  // namespace wharf::server

@@ -4,6 +4,7 @@
 #include "image/pull.h"
 #include "server/exchange.h"
 #include "server/route.h"
+#include "server/routes/describe.h"
 #include "server/routes/image_streams.h"
 
 namespace wharf::server {
@@ -64,16 +65,7 @@ void list(Engine& engine, Exchange& exchange) {
   options.manifests = !exchange.before(47) && exchange.flag("manifests");
   JsonArray answer;
   for (const image::Summary& image : engine.images.list(options)) {
-    api::ImageSummary summary;
-    summary.id = image.id.text();
-    summary.repo_tags = image.repo_tags;
-    summary.repo_digests = image.repo_digests;
-    summary.created = image.created_s;
-    summary.size = image.size_bytes;
-    summary.shared_size = image.shared_bytes;
-    summary.containers = image.containers;
-    if (!image.labels.empty()) summary.labels = image.labels;
-    summary.descriptor = descriptor_json(image.media_type, image.id, image.id_bytes);
+    api::ImageSummary summary = describe(image);
     if (options.manifests) summary.manifests = manifests_json(image.manifests);
     answer.push_back(api::to_json(summary, exchange.version()));
   }
@@ -276,6 +268,20 @@ constexpr Route kRoutes[] = {
 };
 
 }  // namespace
+
+api::ImageSummary describe(const image::Summary& image) {
+  api::ImageSummary summary;
+  summary.id = image.id.text();
+  summary.repo_tags = image.repo_tags;
+  summary.repo_digests = image.repo_digests;
+  summary.created = image.created_s;
+  summary.size = image.size_bytes;
+  summary.shared_size = image.shared_bytes;
+  summary.containers = image.containers;
+  if (!image.labels.empty()) summary.labels = image.labels;
+  summary.descriptor = descriptor_json(image.media_type, image.id, image.id_bytes);
+  return summary;
+}
 
 std::span<const Route> image_routes() {
   return kRoutes;

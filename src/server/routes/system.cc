@@ -8,6 +8,7 @@
 #include "server/exchange.h"
 #include "server/parameters.h"
 #include "server/route.h"
+#include "server/routes/disk_usage.h"
 
 namespace wharf::server {
 namespace {
@@ -94,8 +95,13 @@ void events(Engine& engine, Exchange& exchange) {
 }
 
 constexpr Route kRoutes[] = {
-    {"OPTIONS", "/{anyroute:.*}", options}, {"GET", "/_ping", ping}, {"HEAD", "/_ping", ping},
-    {"GET", "/version", version},           {"GET", "/info", info},  {"GET", "/events", events},
+    {"OPTIONS", "/{anyroute:.*}", options},
+    {"GET", "/_ping", ping},
+    {"HEAD", "/_ping", ping},
+    {"GET", "/version", version},
+    {"GET", "/info", info},
+    {"GET", "/events", events},
+    {"GET", "/system/df", disk_usage, {1, 25}},
 };
 
 }  // namespace

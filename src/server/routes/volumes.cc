@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "server/exchange.h"
 #include "server/route.h"
+#include "server/routes/describe.h"
 
 namespace wharf::server {
 namespace {
@@ -16,20 +17,6 @@ using engine::Engine;
 using volume::Volume;
 
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
-
-api::VolumeInfo describe(const Volume& volume) {
-  api::VolumeInfo info;
-  // Docker: whole seconds, as the directory's time is read from disk.
-  base::Time created = volume.created;
-  created.unix_ns -= created.unix_ns % kNanosecondsPerSecond;
-  info.created_at = base::rfc3339_nano(created);
-  info.driver = volume.driver;
-  info.labels = volume.labels;
-  info.mountpoint = volume.mountpoint;
-  info.name = volume.name;
-  info.options = volume.options;
-  return info;
-}
 
 void list(Engine& engine, Exchange& exchange) {
   const base::Filters filters = exchange.filters();
@@ -114,6 +101,20 @@ constexpr Route kRoutes[] = {
 };
 
 }  // namespace
+
+api::VolumeInfo describe(const Volume& volume) {
+  api::VolumeInfo info;
+  // Docker: whole seconds, as the directory's time is read from disk.
+  base::Time created = volume.created;
+  created.unix_ns -= created.unix_ns % kNanosecondsPerSecond;
+  info.created_at = base::rfc3339_nano(created);
+  info.driver = volume.driver;
+  info.labels = volume.labels;
+  info.mountpoint = volume.mountpoint;
+  info.name = volume.name;
+  info.options = volume.options;
+  return info;
+}
 
 std::span<const Route> volume_routes() {
   return kRoutes;
