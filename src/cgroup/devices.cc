@@ -15,6 +15,10 @@ bool is_everything(const oci::DeviceRule& rule) {
   return rule.type == 'a' && rule.major < 0 && rule.minor < 0;
 }
 
+bool decides_all(const oci::DeviceRule& rule) {
+  return is_everything(rule) && rule.read && rule.write && rule.make;
+}
+
 void put_number(base::Writer& into, std::int64_t number) {
   if (number < 0)
     into.put('*');
@@ -81,7 +85,8 @@ class Program {
     for (std::size_t i = defaults.size(); i > 0; --i) rule(defaults[i - 1]);
     for (std::size_t i = rules.size(); i > 0; --i) {
       rule(rules[i - 1]);
-      if (is_everything(rules[i - 1])) break;  // nothing before it can be reached
+      // It decides all: the kernel refuses a program with instructions after it.
+      if (decides_all(rules[i - 1])) return !full_;
     }
     verdict(false);
     return !full_;

@@ -1,9 +1,11 @@
 #include "cgroup/group.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -190,6 +192,49 @@ TEST(Group, PathsThatClimbOrAreTheRootAreRefused) {
     base::Failure reason;
     EXPECT_FALSE(group.create(hierarchies, bad, reason)) << bad;
   }
+}
+
+/// Whether a process in this v2 cgroup can open the device.
+bool can_open(const std::string& directory, const char* device) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const int procs = ::open((directory + "/cgroup.procs").c_str(), O_WRONLY);
+    if (::write(procs, "0", 1) != 1) ::_exit(2);
+    ::_exit(::open(device, O_RDONLY) >= 0 ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  EXPECT_LT(WEXITSTATUS(status), 2);
+  return WEXITSTATUS(status) == 0;
+}
+
+TEST(Devices, ABpfProgramDecidesOnV2AndTakesItsPredecessorsPlace) {
+  const std::string directory =
+      "/sys/fs/cgroup/unified/wharf-test-" + std::string(base::short_id(base::random_id()));
+  if (::mkdir(directory.c_str(), 0755) < 0) GTEST_SKIP() << "needs a v2 hierarchy";
+  const int fd = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  base::Failure failure;
+  const oci::DeviceRule deny{false, 'a', -1, -1, true, true, true};
+  const oci::DeviceRule kmsg{true, 'c', 1, 11, true, false, false};
+  const oci::DeviceRule all{true, 'a', -1, -1, true, true, true};
+  const oci::DeviceRule not_kmsg{false, 'c', 1, 11, true, false, false};
+  const oci::DeviceRule closed[] = {deny};
+  EXPECT_TRUE(allow_devices_v2(fd, closed, failure)) << failure.text.c_str();
+  EXPECT_TRUE(can_open(directory, "/dev/null"));
+  EXPECT_FALSE(can_open(directory, "/dev/kmsg"));
+  const oci::DeviceRule one[] = {deny, kmsg};
+  EXPECT_TRUE(allow_devices_v2(fd, one, failure)) << failure.text.c_str();
+  EXPECT_TRUE(can_open(directory, "/dev/kmsg"));
+  const oci::DeviceRule open[] = {all};
+  EXPECT_TRUE(allow_devices_v2(fd, open, failure)) << failure.text.c_str();
+  EXPECT_TRUE(can_open(directory, "/dev/kmsg"));
+  const oci::DeviceRule hole[] = {all, not_kmsg};
+  EXPECT_TRUE(allow_devices_v2(fd, hole, failure)) << failure.text.c_str();
+  EXPECT_FALSE(can_open(directory, "/dev/kmsg"));
+  EXPECT_TRUE(allow_devices_v2(fd, {}, failure)) << failure.text.c_str();
+  EXPECT_FALSE(can_open(directory, "/dev/kmsg"));
+  ::close(fd);
+  EXPECT_EQ(::rmdir(directory.c_str()), 0);
 }
 
 TEST(Weights, AreTranslatedForV2) {
