@@ -9,31 +9,34 @@ struct Fields<api::ImageSummary> {
   using S = api::ImageSummary;
   static constexpr auto table = std::make_tuple(
       field("Containers", &S::containers), field("Created", &S::created), field("Id", &S::id),
-      field("Labels", &S::labels), field("ParentId", &S::parent_id), field("Descriptor", &S::descriptor, Omit::Empty),
+      field("Labels", &S::labels), field("ParentId", &S::parent_id),
+      field("Descriptor", &S::descriptor, Omit::Empty),
       field("Manifests", &S::manifests, Omit::Empty), field("RepoDigests", &S::repo_digests),
-      field("RepoTags", &S::repo_tags), field("SharedSize", &S::shared_size), field("Size", &S::size));
+      field("RepoTags", &S::repo_tags), field("SharedSize", &S::shared_size),
+      field("Size", &S::size));
 };
 
 template <>
 struct Fields<api::ImageHistoryItem> {
   using H = api::ImageHistoryItem;
   static constexpr auto table =
-      std::make_tuple(field("Comment", &H::comment), field("Created", &H::created), field("CreatedBy", &H::created_by),
-                      field("Id", &H::id), field("Size", &H::size), field("Tags", &H::tags));
+      std::make_tuple(field("Comment", &H::comment), field("Created", &H::created),
+                      field("CreatedBy", &H::created_by), field("Id", &H::id),
+                      field("Size", &H::size), field("Tags", &H::tags));
 };
 
 template <>
 struct Fields<api::ImageDeleteItem> {
   using D = api::ImageDeleteItem;
-  static constexpr auto table =
-      std::make_tuple(field("Deleted", &D::deleted, Omit::Empty), field("Untagged", &D::untagged, Omit::Empty));
+  static constexpr auto table = std::make_tuple(field("Deleted", &D::deleted, Omit::Empty),
+                                                field("Untagged", &D::untagged, Omit::Empty));
 };
 
 template <>
 struct Fields<api::ImagesPruneReport> {
   using P = api::ImagesPruneReport;
-  static constexpr auto table =
-      std::make_tuple(field("ImagesDeleted", &P::images_deleted), field("SpaceReclaimed", &P::space_reclaimed));
+  static constexpr auto table = std::make_tuple(field("ImagesDeleted", &P::images_deleted),
+                                                field("SpaceReclaimed", &P::space_reclaimed));
 };
 
 template <>
@@ -62,7 +65,9 @@ using base::Json;
 using base::JsonArray;
 using base::JsonObject;
 
-Json list(const Strings& texts) { return base::to_json(texts); }
+Json list(const Strings& texts) {
+  return base::to_json(texts);
+}
 
 /// What an image cannot have is false or empty, and older clients still look for it.
 JsonObject full_config(const ContainerConfig& config) {
@@ -90,7 +95,8 @@ JsonObject short_config(const ContainerConfig& config) {
   if (config.env && !config.env->empty()) object["Env"] = list(config.env);
   if (config.cmd && !config.cmd->empty()) object["Cmd"] = list(config.cmd);
   if (!config.working_dir.empty()) object["WorkingDir"] = config.working_dir;
-  if (config.entrypoint && !config.entrypoint->empty()) object["Entrypoint"] = list(config.entrypoint);
+  if (config.entrypoint && !config.entrypoint->empty())
+    object["Entrypoint"] = list(config.entrypoint);
   if (config.on_build && !config.on_build->empty()) object["OnBuild"] = list(config.on_build);
   if (config.labels && !config.labels->empty()) object["Labels"] = base::to_json(config.labels);
   return object;
@@ -104,7 +110,8 @@ Json set(const StringSet& names) {
 
 Json config_json(const ContainerConfig& config, bool full) {
   JsonObject object = full ? full_config(config) : short_config(config);
-  if (config.exposed_ports && !config.exposed_ports->empty()) object["ExposedPorts"] = set(config.exposed_ports);
+  if (config.exposed_ports && !config.exposed_ports->empty())
+    object["ExposedPorts"] = set(config.exposed_ports);
   if (config.volumes && !config.volumes->empty()) object["Volumes"] = set(config.volumes);
   if (config.args_escaped) object["ArgsEscaped"] = true;
   if (config.healthcheck) object["Healthcheck"] = to_json(*config.healthcheck);
@@ -157,19 +164,28 @@ Json to_json(const ImageInspect& image, Version version) {
   if (version < Version{1, 44}) object["VirtualSize"] = image.size;
   JsonObject rootfs;
   rootfs["Type"] = image.rootfs.type;
-  if (image.rootfs.layers && !image.rootfs.layers->empty()) rootfs["Layers"] = base::to_json(image.rootfs.layers);
+  if (image.rootfs.layers && !image.rootfs.layers->empty())
+    rootfs["Layers"] = base::to_json(image.rootfs.layers);
   object["RootFS"] = std::move(rootfs);
   JsonObject metadata;
   put(metadata, "LastTagTime", image.last_tag_time, false);
   object["Metadata"] = std::move(metadata);
-  if (version >= Version{1, 48} && !image.descriptor.is_null()) object["Descriptor"] = image.descriptor;
-  if (version >= Version{1, 48} && !image.manifests.is_null()) object["Manifests"] = image.manifests;
+  if (version >= Version{1, 48} && !image.descriptor.is_null())
+    object["Descriptor"] = image.descriptor;
+  if (version >= Version{1, 48} && !image.manifests.is_null())
+    object["Manifests"] = image.manifests;
   return object;
 }
 
-Json to_json(const ImageHistoryItem& item) { return base::to_json<ImageHistoryItem>(item); }
-Json to_json(const ImageDeleteItem& item) { return base::to_json<ImageDeleteItem>(item); }
-Json to_json(const ImagesPruneReport& report) { return base::to_json<ImagesPruneReport>(report); }
+Json to_json(const ImageHistoryItem& item) {
+  return base::to_json<ImageHistoryItem>(item);
+}
+Json to_json(const ImageDeleteItem& item) {
+  return base::to_json<ImageDeleteItem>(item);
+}
+Json to_json(const ImagesPruneReport& report) {
+  return base::to_json<ImagesPruneReport>(report);
+}
 
 Json to_json(const ProgressLine& line) {
   Json json = base::to_json<ProgressLine>(line);
@@ -180,10 +196,20 @@ Json to_json(const ProgressLine& line) {
   return json;
 }
 
-void from_json(const Json& json, ImageSummary& summary) { base::from_json<ImageSummary>(json, summary); }
-void from_json(const Json& json, ImageHistoryItem& item) { base::from_json<ImageHistoryItem>(json, item); }
-void from_json(const Json& json, ImageDeleteItem& item) { base::from_json<ImageDeleteItem>(json, item); }
-void from_json(const Json& json, ImagesPruneReport& report) { base::from_json<ImagesPruneReport>(json, report); }
-void from_json(const Json& json, ProgressLine& line) { base::from_json<ProgressLine>(json, line); }
+void from_json(const Json& json, ImageSummary& summary) {
+  base::from_json<ImageSummary>(json, summary);
+}
+void from_json(const Json& json, ImageHistoryItem& item) {
+  base::from_json<ImageHistoryItem>(json, item);
+}
+void from_json(const Json& json, ImageDeleteItem& item) {
+  base::from_json<ImageDeleteItem>(json, item);
+}
+void from_json(const Json& json, ImagesPruneReport& report) {
+  base::from_json<ImagesPruneReport>(json, report);
+}
+void from_json(const Json& json, ProgressLine& line) {
+  base::from_json<ProgressLine>(json, line);
+}
 
 }  // namespace wharf::api

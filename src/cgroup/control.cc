@@ -76,6 +76,7 @@ bool Group::signal_all(int signal, Failure& failure) {
     return true;
   }
   pid_t pids[kPidsAtOnce];
+  if (this->pids({}) == 0) return true;
   // Frozen, a fork bomb stands still while each of its processes gets the signal.
   const int freezer = directory("freezer");
   const bool v1_freezer = unified < 0 && freezer >= 0;

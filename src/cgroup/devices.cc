@@ -1,10 +1,12 @@
 // Which devices a container may open: v1 by the devices controller's files, v2 by a program
 // that the kernel runs at each open. Both begin with "none" (A20).
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cgroup/limits.h"
+#include "os/fault.h"
 
 namespace wharf::cgroup {
 namespace {
@@ -18,14 +20,38 @@ void put_number(base::Writer& into, std::int64_t number) {
   else into.put(number);
 }
 
-bool write_rule(int directory, const oci::DeviceRule& rule, Failure& failure) {
+/// devices.allow and devices.deny, opened once for all rules.
+class RuleFiles {
+ public:
+  explicit RuleFiles(int directory)
+      : allow_(WHARF_CALL(openat, directory, "devices.allow", O_WRONLY | O_CLOEXEC)),
+        deny_(WHARF_CALL(openat, directory, "devices.deny", O_WRONLY | O_CLOEXEC)) {}
+  ~RuleFiles() {
+    if (allow_ >= 0) ::close(allow_);
+    if (deny_ >= 0) ::close(deny_);
+  }
+  RuleFiles(const RuleFiles&) = delete;
+  RuleFiles& operator=(const RuleFiles&) = delete;
+
+  bool write(bool allow, std::string_view line, Failure& failure) const {
+    const int fd = allow ? allow_ : deny_;
+    const bool fine = fd >= 0 && WHARF_CALL(write, fd, line.data(), line.size()) >= 0;
+    return fine || failure.because_of_errno("cgroup: write \"", line, "\" to devices.",
+                                            allow ? "allow" : "deny");
+  }
+
+ private:
+  int allow_;
+  int deny_;
+};
+
+bool write_rule(const RuleFiles& files, const oci::DeviceRule& rule, Failure& failure) {
   base::Text<63> line(rule.type, " ");
   put_number(line, rule.major);
   line.put(":");
   put_number(line, rule.minor);
   line.put(" ", rule.read ? "r" : "", rule.write ? "w" : "", rule.make ? "m" : "");
-  const char* file = rule.allow ? "devices.allow" : "devices.deny";
-  return write_value(directory, file, line.view(), failure);
+  return files.write(rule.allow, line.view(), failure);
 }
 
 bool ends_open(std::span<const oci::DeviceRule> rules) {
@@ -151,14 +177,15 @@ void detach(int directory, std::uint32_t id) {
 
 bool allow_devices_v1(int directory, std::span<const oci::DeviceRule> rules, Failure& failure) {
   if (directory < 0) return failure.because("cgroup: no devices controller");
-  if (!write_value(directory, "devices.deny", "a", failure)) return false;
+  const RuleFiles files(directory);
+  if (!files.write(false, "a", failure)) return false;
   for (const oci::DeviceRule& rule : rules) {
     if (!rule.allow && is_everything(rule) && &rule == rules.data()) continue;
-    if (!write_rule(directory, rule, failure)) return false;
+    if (!write_rule(files, rule, failure)) return false;
   }
   if (ends_open(rules)) return true;
   for (const oci::DeviceRule& rule : default_devices()) {
-    if (!write_rule(directory, rule, failure)) return false;
+    if (!write_rule(files, rule, failure)) return false;
   }
   return true;
 }

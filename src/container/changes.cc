@@ -80,11 +80,7 @@ void Walk::directory(const os::Fd& upper, const std::string& path, int depth) {
 
 std::vector<api::FilesystemChange> Containers::changes(std::string_view name) {
   const ContainerPointer container = state_->find(name);
-  std::vector<base::Digest> layers;
-  for (const std::string& diff_id : container->record().diff_ids) {
-    layers.push_back(base::Digest::parse(diff_id));
-  }
-  const os::DetachedMount image = state_->services.layers.mount_image(layers);
+  const os::DetachedMount image = state_->services.layers.mount_image(layers_of(container->record()));
   Walk walk{image.fd(), {}};
   const os::Fd upper =
       os::open_file(state_->services.layers.upper_directory(container->id), O_RDONLY | O_DIRECTORY);

@@ -25,7 +25,6 @@
 #include "container/services.h"
 #include "container/settings.h"
 #include "container/streams.h"
-#include "image/images.h"
 
 namespace wharf::container {
 
@@ -69,10 +68,10 @@ struct Counts {
   std::size_t stopped = 0;
 };
 
-class Containers : public image::Users {
+class Containers {
  public:
   Containers(Settings settings, Services services);
-  ~Containers() override;  ///< Running containers go on.
+  ~Containers();  ///< Running containers go on.
   Containers(const Containers&) = delete;
 
   /// Reads every record, takes over what still runs, applies --rm and restart policies to what
@@ -91,6 +90,11 @@ class Containers : public image::Users {
   void resize(std::string_view name, std::uint32_t rows, std::uint32_t columns);
   /// Warnings.
   std::vector<std::string> update(std::string_view name, const api::UpdateRequest& request);
+
+  /// Also while it runs: it gets or loses an interface. `settings` as the user asks for them.
+  void connect(std::string_view name, std::string_view network,
+               const std::optional<api::EndpointSettings>& settings);
+  void disconnect(std::string_view name, std::string_view network, bool force);
 
   /// Registers at once, so that an exit between this call and get() is not missed.
   std::unique_ptr<Wait> wait(std::string_view name, WaitCondition condition);
@@ -118,8 +122,12 @@ class Containers : public image::Users {
 
   /// Throws NotFound "No such container: x". The full id.
   std::string resolve(std::string_view name) const;
-  /// Containers made from an image, for `docker rmi`; running ones first.
-  std::vector<image::User> users_of(const base::Digest& image) const override;
+  /// Containers made from `image` (its id), for `docker rmi`; running ones first.
+  struct User {
+    std::string id;
+    bool running = false;
+  };
+  std::vector<User> users_of_image(std::string_view image_id) const;
   Counts count() const;
 
   struct State;

@@ -64,9 +64,9 @@ class ReservedName {
 /// The directories of a container that does not exist yet.
 class NewDirectories {
  public:
-  NewDirectories(Containers::State& state, const std::string& id) : state_(state), id_(id) {
-    os::make_directories(state.directory(id), 0710);
-    state.services.layers.create_writable(id);
+  NewDirectories(Containers::State& state, const Record& record) : state_(state), id_(record.id) {
+    os::make_directories(state.directory(id_), 0710);
+    state.services.layers.create_writable(id_, layers_of(record));
   }
   ~NewDirectories() {
     if (kept_) return;
@@ -81,7 +81,7 @@ class NewDirectories {
 
  private:
   Containers::State& state_;
-  const std::string& id_;
+  const std::string id_;
   bool kept_ = false;
 };
 
@@ -178,8 +178,7 @@ Record new_record(const image::Image& image, api::CreateRequest& request) {
 
 void write_row(Containers::State& state, const Record& record) {
   const std::string text = base::to_text(to_json(record));
-  std::vector<base::Digest> layers;
-  for (const std::string& diff_id : record.diff_ids) layers.push_back(base::Digest::parse(diff_id));
+  const std::vector<base::Digest> layers = layers_of(record);
   state.services.database.write([&](store::Transaction& transaction) {
     transaction.run("INSERT INTO containers(id, name, created, record) VALUES(?, ?, ?, ?)",
                     {record.id, record.name, record.created.unix_ns, text});
@@ -213,7 +212,7 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   add_links(state, record, response.warnings);
   add_endpoints(record, request);
 
-  NewDirectories directories(state, record.id);
+  NewDirectories directories(state, record);
   MountPlan mounts(state, record);
   mounts.make_volumes();
   mounts.prepare_rootfs();

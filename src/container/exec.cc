@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "container/detach_keys.h"
 #include "container/exec_start.h"
+#include "container/spec.h"
 #include "container/state.h"
 
 namespace wharf::container {

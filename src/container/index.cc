@@ -81,10 +81,10 @@ Containers::~Containers() = default;
 
 std::string Containers::resolve(std::string_view name) const { return state_->find(name)->id; }
 
-std::vector<image::User> Containers::users_of(const base::Digest& image) const {
-  std::vector<image::User> users;
+std::vector<Containers::User> Containers::users_of_image(std::string_view image_id) const {
+  std::vector<User> users;
   for (const ContainerPointer& container : state_->all()) {
-    if (container->record().image_id != image.text()) continue;
+    if (container->record().image_id != image_id) continue;
     users.push_back({container->id, container->view().running()});
   }
   std::stable_sort(users.begin(), users.end(),

@@ -188,9 +188,7 @@ void MountPlan::prepare_rootfs() {
                !copied_.contains(mount.destination);
       });
   if (!needs_directory && !has_volumes) return;
-  std::vector<base::Digest> layers;
-  for (const std::string& diff_id : record_.diff_ids) layers.push_back(base::Digest::parse(diff_id));
-  const os::DetachedMount rootfs = state_.services.layers.mount(record_.id, layers);
+  const os::DetachedMount rootfs = state_.services.layers.mount(record_.id, layers_of(record_));
   if (needs_directory && !make_working_directory(rootfs.fd(), working_dir)) {
     base::fail(Kind::Internal,
                "failed to set up the working directory: {} is not a directory", working_dir);

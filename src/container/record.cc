@@ -31,6 +31,13 @@ const base::Json& member(const base::JsonObject& object, const char* name) {
 
 }  // namespace
 
+std::vector<base::Digest> layers_of(const Record& record) {
+  std::vector<base::Digest> layers;
+  layers.reserve(record.diff_ids.size());
+  for (const std::string& diff_id : record.diff_ids) layers.push_back(base::Digest::parse(diff_id));
+  return layers;
+}
+
 base::Json to_json(const Record& record) {
   base::JsonObject object;
   object["Version"] = kVersion;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/container.h"
+#include "base/digest.h"
 #include "base/time.h"
 #include "container/mounts.h"
 
@@ -41,6 +42,9 @@ struct StateFile {
   base::Time started_at;
   base::Json sandbox;    ///< network::Sandbox::record() of the run that began last.
 };
+
+/// Bottom first. Throws InvalidArgument where the record is broken.
+std::vector<base::Digest> layers_of(const Record& record);
 
 base::Json to_json(const Record& record);
 /// Throws InvalidArgument for what is no record.

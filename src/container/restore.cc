@@ -116,7 +116,7 @@ void Containers::State::adopt(const ContainerPointer& container, const StateFile
     }
   });
   const bool paused = run->task.paused();
-  container->set_state(paused ? State{Paused{run}} : State{Running{run}});
+  container->set_state(paused ? container::State{Paused{run}} : container::State{Running{run}});
   start_health(*this, container);
 }
 
@@ -171,7 +171,6 @@ void Containers::restore() {
     known.insert(row.id);
     state_->restore_one(row.id, row.name, row.text);
   }
-  state_->services.networks.restored();
   const bool database_is_whole = !state_->services.database.set_aside();
   if (database_is_whole) sweep_directories(state_->settings.data_root / "containers", known);
 

@@ -56,22 +56,6 @@ network::PortMap published_ports(const api::HostConfig& host) {
   return ports;
 }
 
-network::EndpointRequest endpoint_request(const std::string& name,
-                                          const api::EndpointSettings& settings) {
-  network::EndpointRequest request;
-  request.network = name;
-  if (settings.ipam_config) {
-    request.ipv4_address = settings.ipam_config->ipv4_address;
-    request.ipv6_address = settings.ipam_config->ipv6_address;
-  }
-  request.mac_address = settings.mac_address;
-  request.aliases = settings.aliases.value_or(Lines{});
-  request.links = settings.links.value_or(Lines{});
-  request.driver_opts = settings.driver_opts.value_or(api::StringMap::value_type{});
-  request.gw_priority = settings.gw_priority;
-  return request;
-}
-
 /// Docker: --link on the default bridge is a line in /etc/hosts.
 void add_linked_hosts(const Containers::State& state, const Record& record, Lines& hosts) {
   for (const auto& [alias, id] : record.links) {
@@ -98,6 +82,22 @@ void add_linked_hosts(const Containers::State& state, const Record& record, Line
 }
 
 }  // namespace
+
+network::EndpointRequest endpoint_request(const std::string& name,
+                                          const api::EndpointSettings& settings) {
+  network::EndpointRequest request;
+  request.network = name;
+  if (settings.ipam_config) {
+    request.ipv4_address = settings.ipam_config->ipv4_address;
+    request.ipv6_address = settings.ipam_config->ipv6_address;
+  }
+  request.mac_address = settings.mac_address;
+  request.aliases = settings.aliases.value_or(Lines{});
+  request.links = settings.links.value_or(Lines{});
+  request.driver_opts = settings.driver_opts.value_or(api::StringMap::value_type{});
+  request.gw_priority = settings.gw_priority;
+  return request;
+}
 
 Sharing find_sharing(const Containers::State& state, const Record& record) {
   Sharing sharing;

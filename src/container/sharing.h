@@ -17,6 +17,10 @@ struct Sharing {
 /// Throws Docker's texts where the other container is missing, not running, or does not share.
 Sharing find_sharing(const Containers::State& state, const Record& record);
 
+/// What is asked of one network, in the words of room network.
+network::EndpointRequest endpoint_request(const std::string& name,
+                                          const api::EndpointSettings& settings);
+
 network::Sandbox join_networks(const Containers::State& state, const Record& record);
 
 }  // namespace wharf::container

@@ -26,12 +26,9 @@ constexpr int kNotExecutable = 126;
 constexpr int kOtherFailure = 128;
 
 os::DetachedMount mount_rootfs(const Containers::State& state, const Record& record) {
-  std::vector<base::Digest> layers;
-  layers.reserve(record.diff_ids.size());
-  for (const std::string& diff_id : record.diff_ids) layers.push_back(base::Digest::parse(diff_id));
   layer::MountOptions options;
   options.discardable = record.host.auto_remove;
-  return state.services.layers.mount(record.id, layers, options);
+  return state.services.layers.mount(record.id, layers_of(record), options);
 }
 
 /// Docker: a missing directory of -v is made, as root and 0755.

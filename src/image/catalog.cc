@@ -28,7 +28,8 @@ Entry read_entry(const store::Rows& rows) {
   entry.source = base::text_at(object, "source");
   if (const Json* size = base::find(object, "size")) entry.bytes = size->to_number<std::int64_t>();
   if (const Json* documents = base::find(object, "documents"); documents && documents->is_array()) {
-    for (const Json& one : documents->get_array()) entry.documents.push_back(base::Digest::parse(one.get_string()));
+    for (const Json& one : documents->get_array())
+      entry.documents.push_back(base::Digest::parse(one.get_string()));
   }
   entry.added.unix_ns = rows.integer(2);
   entry.last_tagged = entry.added;
@@ -37,7 +38,8 @@ Entry read_entry(const store::Rows& rows) {
 
 void read_names(store::Reader& reader, Entry& entry) {
   store::Rows rows =
-      reader.query("SELECT reference, tagged FROM tags WHERE image = ? ORDER BY tagged, reference", {entry.id.text()});
+      reader.query("SELECT reference, tagged FROM tags WHERE image = ? ORDER BY tagged, reference",
+                   {entry.id.text()});
   while (rows.next()) {
     entry.names.push_back(rows.text(0));
     entry.last_tagged.unix_ns = std::max(entry.last_tagged.unix_ns, rows.integer(1));
@@ -62,7 +64,8 @@ std::optional<Entry> first(std::vector<Entry> found) {
 std::vector<Entry> Catalog::all() const {
   std::vector<Entry> out;
   database_.read([&](store::Reader& reader) {
-    out = entries(reader, reader.query("SELECT id, record, created FROM images ORDER BY created DESC, id"));
+    out = entries(reader,
+                  reader.query("SELECT id, record, created FROM images ORDER BY created DESC, id"));
   });
   return out;
 }
@@ -70,7 +73,8 @@ std::vector<Entry> Catalog::all() const {
 std::optional<Entry> Catalog::by_id(const base::Digest& id) const {
   std::optional<Entry> out;
   database_.read([&](store::Reader& reader) {
-    out = first(entries(reader, reader.query("SELECT id, record, created FROM images WHERE id = ?", {id.text()})));
+    out = first(entries(
+        reader, reader.query("SELECT id, record, created FROM images WHERE id = ?", {id.text()})));
   });
   return out;
 }
@@ -90,9 +94,11 @@ std::vector<Entry> Catalog::by_prefix(std::string_view hex_prefix, int limit) co
   const std::string high = low + "g";  // The letter after the last hex digit.
   std::vector<Entry> out;
   database_.read([&](store::Reader& reader) {
-    out = entries(reader,
-                  reader.query("SELECT id, record, created FROM images WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
-                               {low, high, std::int64_t{limit}}));
+    out = entries(
+        reader,
+        reader.query(
+            "SELECT id, record, created FROM images WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+            {low, high, std::int64_t{limit}}));
   });
   return out;
 }
@@ -105,7 +111,8 @@ std::vector<base::Digest> Catalog::documents() const {
       const Json json = base::parse_json(rows.text(0));
       const Json* documents = base::find(json.get_object(), "documents");
       if (!documents) continue;
-      for (const Json& one : documents->get_array()) out.push_back(base::Digest::parse(one.get_string()));
+      for (const Json& one : documents->get_array())
+        out.push_back(base::Digest::parse(one.get_string()));
     }
   });
   return out;
@@ -119,10 +126,12 @@ void Catalog::put(store::Transaction& transaction, const Record& record) {
       {record.id.text(), base::now().unix_ns, record_text(record)});
 }
 
-bool Catalog::name(store::Transaction& transaction, const std::string& name, const base::Digest& id) {
+bool Catalog::name(store::Transaction& transaction, const std::string& name,
+                   const base::Digest& id) {
   return transaction.run(
              "INSERT INTO tags(reference, image, tagged) VALUES(?, ?, ?) "
-             "ON CONFLICT(reference) DO UPDATE SET image = excluded.image, tagged = excluded.tagged "
+             "ON CONFLICT(reference) DO UPDATE SET image = excluded.image, tagged = "
+             "excluded.tagged "
              "WHERE image <> excluded.image",
              {name, id.text(), base::now().unix_ns}) > 0;
 }

@@ -21,10 +21,10 @@ namespace wharf::image {
 struct Record {
   base::Digest id;
   std::string media_type;
-  std::int64_t bytes = 0;                  ///< Of the document `id`.
-  std::vector<base::Digest> documents;     ///< All blobs it needs, `id` among them.
-  std::vector<base::Digest> diff_ids;      ///< All layers of all its platforms that are here.
-  std::string source;                      ///< "docker.io/library/busybox" where it was pulled from.
+  std::int64_t bytes = 0;               ///< Of the document `id`.
+  std::vector<base::Digest> documents;  ///< All blobs it needs, `id` among them.
+  std::vector<base::Digest> diff_ids;   ///< All layers of all its platforms that are here.
+  std::string source;                   ///< "docker.io/library/busybox" where it was pulled from.
 };
 
 /// One image and all its names, oldest name first.
@@ -34,9 +34,9 @@ struct Entry {
   std::int64_t bytes = 0;
   std::string source;
   std::vector<base::Digest> documents;  ///< As in Record: a manifest not among them is not here.
-  base::Time added;        ///< When it first came here.
-  base::Time last_tagged;  ///< Or added, without names.
-  std::vector<std::string> names;  ///< Full: "docker.io/library/busybox:latest".
+  base::Time added;                     ///< When it first came here.
+  base::Time last_tagged;               ///< Or added, without names.
+  std::vector<std::string> names;       ///< Full: "docker.io/library/busybox:latest".
 };
 
 class Catalog {
@@ -57,7 +57,8 @@ class Catalog {
 
   static void put(store::Transaction& transaction, const Record& record);
   /// True when the name is new or moved.
-  static bool name(store::Transaction& transaction, const std::string& name, const base::Digest& id);
+  static bool name(store::Transaction& transaction, const std::string& name,
+                   const base::Digest& id);
   static void unname(store::Transaction& transaction, const std::string& name);
   static void remove(store::Transaction& transaction, const base::Digest& id);
 

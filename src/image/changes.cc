@@ -29,8 +29,10 @@ Words split_words(std::string_view text) {
       word += text[++i];
       open = true;
     } else if (quote != '\0') {
-      if (c == quote) quote = '\0';
-      else word += c;
+      if (c == quote)
+        quote = '\0';
+      else
+        word += c;
     } else if (c == '"' || c == '\'') {
       quote = c;
       open = true;
@@ -69,20 +71,23 @@ Words command_form(std::string_view text) {
 }
 
 /// "A=b C=d", or the old form "A b c".
-std::vector<std::pair<std::string, std::string>> pairs(std::string_view name, std::string_view text) {
+std::vector<std::pair<std::string, std::string>> pairs(std::string_view name,
+                                                       std::string_view text) {
   const Words words = split_words(text);
   if (words.empty()) fail(Kind::InvalidArgument, "{} requires at least one argument", name);
   std::vector<std::pair<std::string, std::string>> out;
   if (words[0].find('=') == std::string::npos) {
     const std::size_t end = text.find_first_of(kBlank);
-    if (end == std::string_view::npos) fail(Kind::InvalidArgument, "{} must have two arguments", name);
+    if (end == std::string_view::npos)
+      fail(Kind::InvalidArgument, "{} must have two arguments", name);
     out.emplace_back(text.substr(0, end), base::trim(text.substr(end)));
     return out;
   }
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos) {
-      fail(Kind::InvalidArgument, "Syntax error - can't find = in \"{}\". Must be of the form: name=value", word);
+      fail(Kind::InvalidArgument,
+           "Syntax error - can't find = in \"{}\". Must be of the form: name=value", word);
     }
     if (equals == 0) fail(Kind::InvalidArgument, "{} names can not be blank", name);
     out.emplace_back(word.substr(0, equals), word.substr(equals + 1));
@@ -112,7 +117,8 @@ int port_number(std::string_view text, std::string_view whole) {
 /// "80", "80/udp", "8000-8010": every port becomes an entry.
 void expose(oci::RunConfig& config, const std::string& spec) {
   const std::size_t slash = spec.find('/');
-  const std::string protocol = slash == std::string::npos ? "tcp" : base::lower(spec.substr(slash + 1));
+  const std::string protocol =
+      slash == std::string::npos ? "tcp" : base::lower(spec.substr(slash + 1));
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") {
     fail(Kind::InvalidArgument, "invalid proto: {}", protocol);
   }
@@ -121,7 +127,8 @@ void expose(oci::RunConfig& config, const std::string& spec) {
   const int first = port_number(range.substr(0, dash), range);
   const int last = dash == std::string::npos ? first : port_number(range.substr(dash + 1), range);
   if (last < first) fail(Kind::InvalidArgument, "invalid containerPort: {}", range);
-  auto& ports = config.exposed_ports.emplace(config.exposed_ports.value_or(std::map<std::string, oci::EmptyObject>{}));
+  auto& ports = config.exposed_ports.emplace(
+      config.exposed_ports.value_or(std::map<std::string, oci::EmptyObject>{}));
   for (int port = first; port <= last; ++port) ports[fmt::format("{}/{}", port, protocol)] = {};
 }
 
@@ -129,12 +136,18 @@ void set_health_option(oci::Healthcheck& check, std::string_view option) {
   const std::size_t equals = option.find('=');
   const std::string_view key = option.substr(0, equals);
   const std::string_view value = equals == std::string_view::npos ? "" : option.substr(equals + 1);
-  if (key == "--interval") check.interval_ns = base::parse_duration_ns(value);
-  else if (key == "--timeout") check.timeout_ns = base::parse_duration_ns(value);
-  else if (key == "--start-period") check.start_period_ns = base::parse_duration_ns(value);
-  else if (key == "--start-interval") check.start_interval_ns = base::parse_duration_ns(value);
-  else if (key == "--retries") check.retries = port_number(value, value);
-  else fail(Kind::InvalidArgument, "unknown flag: {}", key.substr(2));
+  if (key == "--interval")
+    check.interval_ns = base::parse_duration_ns(value);
+  else if (key == "--timeout")
+    check.timeout_ns = base::parse_duration_ns(value);
+  else if (key == "--start-period")
+    check.start_period_ns = base::parse_duration_ns(value);
+  else if (key == "--start-interval")
+    check.start_interval_ns = base::parse_duration_ns(value);
+  else if (key == "--retries")
+    check.retries = port_number(value, value);
+  else
+    fail(Kind::InvalidArgument, "unknown flag: {}", key.substr(2));
 }
 
 void healthcheck(oci::RunConfig& config, std::string_view text) {
@@ -159,14 +172,17 @@ void healthcheck(oci::RunConfig& config, std::string_view text) {
       check.test = Words{"CMD-SHELL", std::string(rest)};
     }
   } else {
-    fail(Kind::InvalidArgument, "unknown type {} in HEALTHCHECK (try CMD)", base::quoted(text.substr(0, end)));
+    fail(Kind::InvalidArgument, "unknown type {} in HEALTHCHECK (try CMD)",
+         base::quoted(text.substr(0, end)));
   }
   config.healthcheck = std::move(check);
 }
 
 void on_build(oci::RunConfig& config, std::string_view text) {
-  const std::string trigger = base::lower(text.substr(0, std::min(text.find_first_of(kBlank), text.size())));
-  if (trigger == "onbuild") fail(Kind::InvalidArgument, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+  const std::string trigger =
+      base::lower(text.substr(0, std::min(text.find_first_of(kBlank), text.size())));
+  if (trigger == "onbuild")
+    fail(Kind::InvalidArgument, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   if (trigger == "maintainer" || trigger == "from") {
     std::string upper = trigger;
     for (char& c : upper) c = static_cast<char>(c - 'a' + 'A');
@@ -187,7 +203,8 @@ void work_dir(oci::RunConfig& config, std::string_view text) {
 
 void volume(oci::RunConfig& config, std::string_view text) {
   const Words words = json_words(text).value_or(split_words(text));
-  auto& volumes = config.volumes.emplace(config.volumes.value_or(std::map<std::string, oci::EmptyObject>{}));
+  auto& volumes =
+      config.volumes.emplace(config.volumes.value_or(std::map<std::string, oci::EmptyObject>{}));
   for (const std::string& word : words) {
     if (word.empty()) fail(Kind::InvalidArgument, "VOLUME specified can not be an empty string");
     volumes[word] = {};
@@ -268,7 +285,8 @@ class Changes {
 }  // namespace
 
 void apply_changes(oci::RunConfig& config, const std::vector<std::string>& changes) {
-  if (changes.size() > kChangesLimit) fail(Kind::InvalidArgument, "more than {} changes", kChangesLimit);
+  if (changes.size() > kChangesLimit)
+    fail(Kind::InvalidArgument, "more than {} changes", kChangesLimit);
   Changes list(config);
   for (const std::string& change : changes) {
     for (const std::string& line : base::split(change, '\n')) {

@@ -15,13 +15,15 @@ struct Walk {
   std::vector<oci::Descriptor> found;
 
   void visit(const oci::Descriptor& at, int depth) {
-    if (seen.size() >= kIndexTotalLimit) fail(Kind::InvalidArgument, "image index: more than {} entries", kIndexTotalLimit);
+    if (seen.size() >= kIndexTotalLimit)
+      fail(Kind::InvalidArgument, "image index: more than {} entries", kIndexTotalLimit);
     if (!seen.insert(at.digest).second) return;
     if (!oci::is_index_type(at.media_type)) {
       found.push_back(at);
       return;
     }
-    if (depth >= kIndexDepthLimit) fail(Kind::InvalidArgument, "image index: nested deeper than {}", kIndexDepthLimit);
+    if (depth >= kIndexDepthLimit)
+      fail(Kind::InvalidArgument, "image index: nested deeper than {}", kIndexDepthLimit);
     if (!blobs.has(at.digest)) return;
     const oci::Document document = read_document(blobs, at.digest, at.media_type);
     const oci::Index* index = std::get_if<oci::Index>(&document);
@@ -48,7 +50,8 @@ std::optional<int> fitness(const content::Blobs& blobs, const oci::Descriptor& m
 
 }  // namespace
 
-oci::Document read_document(const content::Blobs& blobs, const base::Digest& digest, std::string_view media_type) {
+oci::Document read_document(const content::Blobs& blobs, const base::Digest& digest,
+                            std::string_view media_type) {
   return oci::parse_document(blobs.read(digest), media_type);
 }
 
@@ -59,7 +62,8 @@ oci::Manifest read_manifest(const content::Blobs& blobs, const oci::Descriptor& 
   return std::move(*manifest);
 }
 
-std::vector<oci::Descriptor> manifests_below(const content::Blobs& blobs, const oci::Descriptor& top) {
+std::vector<oci::Descriptor> manifests_below(const content::Blobs& blobs,
+                                             const oci::Descriptor& top) {
   Walk walk{blobs, {}, {}};
   walk.visit(top, 0);
   return std::move(walk.found);
@@ -67,11 +71,13 @@ std::vector<oci::Descriptor> manifests_below(const content::Blobs& blobs, const 
 
 std::optional<oci::Descriptor> choose_available(const content::Blobs& blobs, const Entry& entry,
                                                 const std::optional<oci::Platform>& wanted) {
-  oci::Descriptor top{.media_type = entry.media_type, .digest = entry.id, .size_bytes = entry.bytes};
+  oci::Descriptor top{
+      .media_type = entry.media_type, .digest = entry.id, .size_bytes = entry.bytes};
   std::optional<oci::Descriptor> best;
   int best_fitness = 0;
   for (oci::Descriptor& manifest : manifests_below(blobs, top)) {
-    const bool here = std::find(entry.documents.begin(), entry.documents.end(), manifest.digest) != entry.documents.end();
+    const bool here = std::find(entry.documents.begin(), entry.documents.end(), manifest.digest) !=
+                      entry.documents.end();
     if (!here || oci::is_attestation(manifest)) continue;
     const std::optional<int> value = fitness(blobs, manifest, wanted);
     if (!value || (best && *value >= best_fitness)) continue;
@@ -81,6 +87,8 @@ std::optional<oci::Descriptor> choose_available(const content::Blobs& blobs, con
   return best;
 }
 
-std::string familiar(const std::string& name) { return oci::Reference::parse(name).familiar(); }
+std::string familiar(const std::string& name) {
+  return oci::Reference::parse(name).familiar();
+}
 
 }  // namespace wharf::image

@@ -18,11 +18,13 @@ inline constexpr int kIndexDepthLimit = 4;
 /// Entries of all indexes of one image together.
 inline constexpr std::size_t kIndexTotalLimit = 20'000;
 
-oci::Document read_document(const content::Blobs& blobs, const base::Digest& digest, std::string_view media_type);
+oci::Document read_document(const content::Blobs& blobs, const base::Digest& digest,
+                            std::string_view media_type);
 
 /// Every manifest below `id`, in order, each once, whether it is here or not. An index that is
 /// not here counts as nothing. Throws InvalidArgument past the limits.
-std::vector<oci::Descriptor> manifests_below(const content::Blobs& blobs, const oci::Descriptor& top);
+std::vector<oci::Descriptor> manifests_below(const content::Blobs& blobs,
+                                             const oci::Descriptor& top);
 
 oci::Manifest read_manifest(const content::Blobs& blobs, const oci::Descriptor& descriptor);
 

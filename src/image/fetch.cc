@@ -14,20 +14,23 @@ using base::Kind;
 /// Docker sends a line about every 100 ms.
 constexpr std::int64_t kReportEveryNs = 100'000'000;
 
-std::string shown_id(const oci::Descriptor& blob) { return base::short_id(blob.digest.text()); }
+std::string shown_id(const oci::Descriptor& blob) {
+  return base::short_id(blob.digest.text());
+}
 
 }  // namespace
 
 void LayerFetch::plan(const oci::Manifest& manifest, const oci::ImageConfig& config) {
   const std::vector<base::Digest> diff_ids = config.diff_ids();
   if (diff_ids.size() != manifest.layers.size()) {
-    fail(Kind::InvalidArgument, "the manifest has {} layers, but the config has {} diff ids", manifest.layers.size(),
-         diff_ids.size());
+    fail(Kind::InvalidArgument, "the manifest has {} layers, but the config has {} diff ids",
+         manifest.layers.size(), diff_ids.size());
   }
   for (std::size_t i = 0; i < diff_ids.size(); ++i) {
     const oci::Descriptor& blob = manifest.layers[i];
     if (!oci::is_layer_type(blob.media_type)) {
-      fail(Kind::InvalidArgument, "layer {}: unsupported media type {:.100}", blob.digest.text(), blob.media_type);
+      fail(Kind::InvalidArgument, "layer {}: unsupported media type {:.100}", blob.digest.text(),
+           blob.media_type);
     }
     // The same layer may stand in one image twice: it is fetched once.
     const auto same = [&](const Job& job) { return job.blob->digest == blob.digest; };
@@ -40,12 +43,14 @@ void LayerFetch::plan(const oci::Manifest& manifest, const oci::ImageConfig& con
   }
 }
 
-std::vector<layer::Pin> LayerFetch::run(const oci::Manifest& manifest, const oci::ImageConfig& config, int threads) {
+std::vector<layer::Pin> LayerFetch::run(const oci::Manifest& manifest,
+                                        const oci::ImageConfig& config, int threads) {
   plan(manifest, config);
   for (const Job& job : jobs_) say({.status = "Pulling fs layer", .id = shown_id(*job.blob)});
   {
     std::vector<std::jthread> workers;
-    const std::size_t wanted = std::min(jobs_.size(), static_cast<std::size_t>(std::max(threads, 1)));
+    const std::size_t wanted =
+        std::min(jobs_.size(), static_cast<std::size_t>(std::max(threads, 1)));
     for (std::size_t i = 0; i < wanted; ++i) workers.emplace_back([this] { work(); });
   }
   if (first_failure_) std::rethrow_exception(first_failure_);
@@ -81,8 +86,8 @@ void LayerFetch::fetch(Job& job) {
   layer::Claim claim = layers_.claim(job.blob->digest, either.get_token());
   if (claim.layer) {
     if (claim.layer->diff_id() != job.diff_id) {
-      fail(Kind::InvalidArgument, "layer {}: wrong diff id: the config says {}, it is {}", job.blob->digest.text(),
-           job.diff_id.text(), claim.layer->diff_id().text());
+      fail(Kind::InvalidArgument, "layer {}: wrong diff id: the config says {}, it is {}",
+           job.blob->digest.text(), job.diff_id.text(), claim.layer->diff_id().text());
     }
     job.pin = std::move(*claim.layer);
     say({.status = "Already exists", .id = id});

@@ -15,14 +15,15 @@ namespace wharf::image {
 
 class LayerFetch {
  public:
-  LayerFetch(layer::Layers& layers, const registry::Repository& repository, const ProgressSink& progress,
-             std::stop_token stop)
+  LayerFetch(layer::Layers& layers, const registry::Repository& repository,
+             const ProgressSink& progress, std::stop_token stop)
       : layers_(layers), repository_(repository), progress_(progress), stop_(std::move(stop)) {}
 
   /// Pins for every layer, each verified against its digest and the config's diff id. The
   /// first failure stops the others and is thrown. InvalidArgument where manifest and config
   /// do not fit together.
-  std::vector<layer::Pin> run(const oci::Manifest& manifest, const oci::ImageConfig& config, int threads);
+  std::vector<layer::Pin> run(const oci::Manifest& manifest, const oci::ImageConfig& config,
+                              int threads);
 
  private:
   struct Job {

@@ -23,7 +23,8 @@ base::Time parse_until(const std::string& text, base::Time now) {
     return base::parse_time_parameter(text);
   } catch (const base::Error&) {
     fail(Kind::InvalidArgument,
-         "invalid value for 'until' filter: failed to parse value as time or duration: invalid seconds {}: invalid "
+         "invalid value for 'until' filter: failed to parse value as time or duration: invalid "
+         "seconds {}: invalid "
          "syntax",
          base::quoted(text));
   }
@@ -48,7 +49,9 @@ bool Filter::labels(const oci::Labels& labels) const {
   return !filters_.contains("label!") || !filters_.labels("label!", labels);
 }
 
-bool Filter::age(base::Time created) const { return until_.is_zero() || created < until_; }
+bool Filter::age(base::Time created) const {
+  return until_.is_zero() || created < until_;
+}
 
 std::vector<std::string> Filter::names(const std::vector<std::string>& names) const {
   if (!filters_.contains("reference")) return names;

@@ -23,7 +23,9 @@ using archive::testing::tar;
 using base::Kind;
 
 struct HeardEvents : base::EventSink {
-  void publish(base::Event event) override { heard.push_back(event.action + " " + event.attributes["name"]); }
+  void publish(base::Event event) override {
+    heard.push_back(event.action + " " + event.attributes["name"]);
+  }
   std::vector<std::string> heard;
 };
 
@@ -35,10 +37,13 @@ struct FakeUsers : Users {
   std::vector<User> users;
 };
 
-inline std::string digest_of(std::string_view bytes) { return base::Sha256::of(bytes).text(); }
+inline std::string digest_of(std::string_view bytes) {
+  return base::Sha256::of(bytes).text();
+}
 
 /// A config whose layers are these tars.
-inline std::string config_for(const std::vector<std::string>& diff_ids, const std::string& arch = "amd64") {
+inline std::string config_for(const std::vector<std::string>& diff_ids,
+                              const std::string& arch = "amd64") {
   oci::ImageConfig config;
   config.created = "2024-01-01T00:00:00Z";
   config.architecture = arch;
@@ -60,7 +65,9 @@ inline std::string docker_archive(const std::string& config, const std::vector<s
     items.push_back(file(name, layers[i]));
     names += (i ? ",\"" : "\"") + name + "\"";
   }
-  items.push_back(file("manifest.json", fmt::format(R"([{{"Config":"config.json","RepoTags":{},"Layers":[{}]}}])", tags, names)));
+  items.push_back(file(
+      "manifest.json",
+      fmt::format(R"([{{"Config":"config.json","RepoTags":{},"Layers":[{}]}}])", tags, names)));
   return tar(items);
 }
 

@@ -12,7 +12,9 @@ namespace {
 using base::fail;
 using base::Kind;
 
-std::string layer_owner(const base::Digest& id) { return "image:" + id.text(); }
+std::string layer_owner(const base::Digest& id) {
+  return "image:" + id.text();
+}
 
 template <class T>
 void append_once(std::vector<T>& list, T value) {
@@ -34,10 +36,12 @@ Entry Images::find(std::string_view reference) const {
     const auto same_repository = [&](const std::string& name) {
       return oci::Reference::parse(name).name() == any.name->name();
     };
-    if (!entry || std::none_of(entry->names.begin(), entry->names.end(), same_repository)) missing();
+    if (!entry || std::none_of(entry->names.begin(), entry->names.end(), same_repository))
+      missing();
     return *entry;
   }
-  if (std::optional<Entry> entry = catalog_.by_name(any.name->with_default_tag().text())) return *entry;
+  if (std::optional<Entry> entry = catalog_.by_name(any.name->with_default_tag().text()))
+    return *entry;
   if (const std::string_view prefix = oci::id_prefix(reference); !prefix.empty()) {
     std::vector<Entry> matching = catalog_.by_prefix(prefix, 2);
     if (matching.size() > 1) fail(Kind::NotFound, "ambiguous reference");
@@ -52,8 +56,9 @@ Image Images::open(const Entry& entry, const std::optional<oci::Platform>& platf
   const std::optional<oci::Descriptor> chosen = choose_available(blobs, entry, platform);
   if (!chosen) {
     const std::string shown = entry.names.empty() ? entry.id.text() : familiar(entry.names.front());
-    fail(Kind::NotFound, "image with reference {} was found but does not provide the specified platform ({})", shown,
-         platform.value_or(oci::host_platform()).text());
+    fail(Kind::NotFound,
+         "image with reference {} was found but does not provide the specified platform ({})",
+         shown, platform.value_or(oci::host_platform()).text());
   }
   const oci::Manifest manifest = read_manifest(blobs, *chosen);
   Image image;
@@ -79,11 +84,14 @@ Image Images::open(const Entry& entry, const std::optional<oci::Platform>& platf
   return image;
 }
 
-Image Images::resolve(std::string_view reference, const std::optional<oci::Platform>& platform) const {
+Image Images::resolve(std::string_view reference,
+                      const std::optional<oci::Platform>& platform) const {
   return open(find(reference), platform);
 }
 
-base::Digest Images::resolve_id(std::string_view reference) const { return find(reference).id; }
+base::Digest Images::resolve_id(std::string_view reference) const {
+  return find(reference).id;
+}
 
 Image Images::get(const base::Digest& id, const std::optional<oci::Platform>& platform) const {
   const std::optional<Entry> entry = catalog_.by_id(id);
@@ -125,15 +133,21 @@ void Images::tag(std::string_view source, const oci::Reference& name) {
 
 Record Images::examine(const base::Digest& id, const std::string& media_type,
                        const std::set<base::Digest>& verified) const {
-  const content::Blobs& blobs = stores_.blobs;
   std::set<base::Digest> here = verified;
   if (const std::optional<Entry> before = catalog_.by_id(id)) {
     here.insert(before->documents.begin(), before->documents.end());
   }
+  return record_of(id, media_type, here);
+}
+
+Record Images::record_of(const base::Digest& id, const std::string& media_type,
+                         const std::set<base::Digest>& here) const {
+  const content::Blobs& blobs = stores_.blobs;
   Record record{.id = id, .media_type = media_type};
   record.bytes = static_cast<std::int64_t>(blobs.size(id));
   record.documents.push_back(id);
-  for (const oci::Descriptor& descriptor : manifests_below(blobs, {.media_type = media_type, .digest = id})) {
+  for (const oci::Descriptor& descriptor :
+       manifests_below(blobs, {.media_type = media_type, .digest = id})) {
     if (!here.contains(descriptor.digest)) continue;
     const oci::Manifest manifest = read_manifest(blobs, descriptor);
     append_once(record.documents, descriptor.digest);

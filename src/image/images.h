@@ -22,6 +22,7 @@
 #include "base/filters.h"
 #include "base/time.h"
 #include "image/catalog.h"
+#include "image/image.h"
 #include "oci/image_config.h"
 #include "oci/manifest.h"
 #include "oci/platform.h"
@@ -39,12 +40,6 @@ class Database;
 
 namespace wharf::image {
 
-/// A container that was made from an image.
-struct User {
-  std::string container_id;
-  bool running = false;
-};
-
 /// Who uses images: implemented by room container. Any thread.
 class Users {
  public:
@@ -60,80 +55,6 @@ struct Stores {
   base::EventSink& events;
 };
 
-/// One image as one platform sees it.
-struct Image {
-  base::Digest id;             ///< Of the manifest or index that the name points to.
-  std::int64_t id_bytes = 0;   ///< Size of that document.
-  std::string media_type;      ///< Of that document.
-  base::Digest manifest;       ///< Of the manifest chosen; equal to `id` without an index.
-  base::Digest config_digest;
-  oci::ImageConfig config;
-  std::vector<base::Digest> diff_ids;  ///< Bottom layer first.
-  oci::Platform platform;
-  std::vector<std::string> repo_tags;     ///< Familiar: "busybox:latest".
-  std::vector<std::string> repo_digests;  ///< Familiar: "busybox@sha256:...".
-  base::Time created;
-  base::Time last_tagged;
-  std::int64_t size_bytes = 0;
-};
-
-/// One manifest of an image, as `docker images --tree` and "manifests=1" show it.
-struct ManifestSummary {
-  oci::Descriptor descriptor;
-  std::string kind;  ///< "image", "attestation", "unknown".
-  bool available = false;
-  oci::Platform platform;
-  base::Digest attests;  ///< For an attestation: the manifest it speaks of.
-  std::int64_t content_bytes = 0;
-  std::int64_t unpacked_bytes = 0;
-  std::vector<std::string> container_ids;
-};
-
-/// One line of `docker images`.
-struct Summary {
-  base::Digest id;
-  std::string media_type;
-  std::int64_t id_bytes = 0;
-  std::vector<std::string> repo_tags;
-  std::vector<std::string> repo_digests;
-  std::int64_t created_s = 0;
-  std::int64_t size_bytes = 0;
-  std::int64_t shared_bytes = -1;  ///< -1: not asked.
-  std::int64_t containers = 0;
-  oci::Labels labels;
-  std::vector<ManifestSummary> manifests;
-};
-
-struct ListOptions {
-  base::Filters filters;
-  bool shared_size = false;
-  bool manifests = false;
-};
-
-struct HistoryItem {
-  std::string id = "<missing>";
-  std::int64_t created_s = 0;
-  std::string created_by;
-  std::vector<std::string> tags;
-  std::int64_t size_bytes = 0;
-  std::string comment;
-};
-
-struct Removed {
-  std::string untagged;  ///< One of the two is set.
-  std::string deleted;
-};
-
-struct RemoveOptions {
-  bool force = false;
-  std::vector<oci::Platform> platforms;
-};
-
-struct PruneReport {
-  std::vector<Removed> removed;
-  std::uint64_t space_reclaimed = 0;
-};
-
 class Images {
  public:
   explicit Images(Stores stores) : stores_(stores), catalog_(stores.database) {}
@@ -144,7 +65,8 @@ class Images {
   /// By name, id or unique beginning of an id. Throws InvalidArgument (the reference is
   /// malformed) and NotFound "No such image: x:latest"; with `platform`, NotFound where the
   /// image has none that serves it.
-  Image resolve(std::string_view reference, const std::optional<oci::Platform>& platform = {}) const;
+  Image resolve(std::string_view reference,
+                const std::optional<oci::Platform>& platform = {}) const;
 
   /// The id alone, without reading any document.
   base::Digest resolve_id(std::string_view reference) const;
@@ -197,6 +119,10 @@ class Images {
   ManifestSummary describe(const Entry& entry, const oci::Descriptor& manifest) const;
   std::vector<User> users_of(const base::Digest& id) const;
   std::vector<Removed> untag(const base::Digest& id, const std::vector<std::string>& names);
+  Record record_of(const base::Digest& id, const std::string& media_type,
+                   const std::set<base::Digest>& here) const;
+  std::vector<Removed> remove_platforms(const Entry& entry,
+                                        const std::vector<oci::Platform>& platforms);
   std::vector<Removed> delete_image(const Entry& entry, bool force);
 
   Stores stores_;

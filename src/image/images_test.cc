@@ -32,25 +32,30 @@ TEST_F(RemoveTest, OneOfSeveralTagsIsOnlyUntagged) {
   EXPECT_EQ(removed("a:1"), "-a:1");
   EXPECT_EQ(removed("b:2"), "-b:2-deleted");
   expect_nothing_left();
-  EXPECT_EQ(failure([&] { images.remove("b:2", {}); }), (std::pair{Kind::NotFound, std::string("No such image: b:2")}));
+  EXPECT_EQ(failure([&] { images.remove("b:2", {}); }),
+            (std::pair{Kind::NotFound, std::string("No such image: b:2")}));
 }
 
 TEST_F(RemoveTest, IdWithSeveralTagsMustBeForced) {
   images.tag("a:1", oci::Reference::parse("b:2"));
   EXPECT_EQ(failure([&] { images.remove(id.text(), {}); }).second,
-            "conflict: unable to delete " + short_id() + " (must be forced) - image is referenced in multiple repositories");
+            "conflict: unable to delete " + short_id() +
+                " (must be forced) - image is referenced in multiple repositories");
   EXPECT_EQ(removed(short_id(), true), "-a:1-b:2-deleted");
 }
 
 TEST_F(RemoveTest, ContainerHoldsItsImage) {
   users.users = {{std::string(64, 'c'), false}};
   EXPECT_EQ(failure([&] { images.remove("a:1", {}); }).second,
-            "conflict: unable to delete a:1 (must be forced) - container cccccccccccc is using its referenced image " + short_id());
+            "conflict: unable to delete a:1 (must be forced) - container cccccccccccc is using its "
+            "referenced image " +
+                short_id());
   EXPECT_EQ(removed("a:1", true), "-a:1");
   EXPECT_TRUE(images.get(id).repo_tags.empty());
   users.users[0].running = true;
   EXPECT_EQ(failure([&] { images.remove(id.text(), {.force = true}); }).second,
-            "conflict: unable to delete " + short_id() + " (cannot be forced) - image is being used by running container cccccccccccc");
+            "conflict: unable to delete " + short_id() +
+                " (cannot be forced) - image is being used by running container cccccccccccc");
 }
 
 TEST_F(RemoveTest, PruneTakesDanglingImagesOnly) {
@@ -96,9 +101,11 @@ TEST_F(RemoveTest, FiltersFollowDocker) {
   EXPECT_EQ(tags("until", "2030-01-01T00:00:00Z").size(), 3U);
   EXPECT_EQ(tags("until", "2000-01-01T00:00:00Z"), List{});
   EXPECT_EQ(failure([&] { tags("until", "bogus"); }).second,
-            "invalid value for 'until' filter: failed to parse value as time or duration: invalid seconds \"bogus\": invalid syntax");
+            "invalid value for 'until' filter: failed to parse value as time or duration: invalid "
+            "seconds \"bogus\": invalid syntax");
   EXPECT_EQ(failure([&] { tags("before", "nope-x"); }).second, "No such image: nope-x:latest");
-  EXPECT_EQ(failure([&] { tags("dangling", "maybe"); }).second, "invalid filter 'dangling=[maybe]'");
+  EXPECT_EQ(failure([&] { tags("dangling", "maybe"); }).second,
+            "invalid filter 'dangling=[maybe]'");
   EXPECT_EQ(failure([&] { tags("nope", "x"); }).second, "invalid filter 'nope'");
 }
 
@@ -111,12 +118,13 @@ TEST_F(RemoveTest, SharedLayersAreCountedWhereAsked) {
 }
 
 TEST_F(ImageTest, ImportAppliesChanges) {
-  const base::Digest id = import_tar(images, source_of(layer_tar),
-                                     {.name = oci::Reference::parse("im:t1"),
-                                      .message = "imported by test",
-                                      .changes = {"CMD [\"/hello\"]", "ENV A=b", "EXPOSE 80", "ENTRYPOINT [\"/e\"]",
-                                                  "HEALTHCHECK --interval=5s CMD true", "WORKDIR /d"}},
-                                     {});
+  const base::Digest id =
+      import_tar(images, source_of(layer_tar),
+                 {.name = oci::Reference::parse("im:t1"),
+                  .message = "imported by test",
+                  .changes = {"CMD [\"/hello\"]", "ENV A=b", "EXPOSE 80", "ENTRYPOINT [\"/e\"]",
+                              "HEALTHCHECK --interval=5s CMD true", "WORKDIR /d"}},
+                 {});
   const Image image = images.resolve("im:t1");
   EXPECT_EQ(image.id, id);
   EXPECT_EQ(image.config.config.cmd, (std::vector<std::string>{"/hello"}));
@@ -131,7 +139,8 @@ TEST_F(ImageTest, ImportAppliesChanges) {
 }
 
 TEST_F(ImageTest, ImportOfWhatIsNoTarLeavesNothing) {
-  EXPECT_EQ(failure([&] { import_tar(images, source_of("not a tar"), {}, {}); }).first, Kind::Internal);
+  EXPECT_EQ(failure([&] { import_tar(images, source_of("not a tar"), {}, {}); }).first,
+            Kind::Internal);
   expect_nothing_left();
 }
 
@@ -147,17 +156,20 @@ TEST(Changes, WhatIsWrongIsSaid) {
   };
   EXPECT_EQ(said("RUN x"), "RUN is not a valid change command");
   EXPECT_EQ(said("BOGUS"), "BOGUS is not a valid change command");
-  for (const char* bad : {"EXPOSE 99999", "EXPOSE x/icmp", "ENV", "ENV a=1 b", "LABEL =x", "HEALTHCHECK", "HEALTHCHECK X",
-                          "HEALTHCHECK --bogus=1 CMD x", "ONBUILD ONBUILD x", "WORKDIR a b", "USER"}) {
+  for (const char* bad : {"EXPOSE 99999", "EXPOSE x/icmp", "ENV", "ENV a=1 b", "LABEL =x",
+                          "HEALTHCHECK", "HEALTHCHECK X", "HEALTHCHECK --bogus=1 CMD x",
+                          "ONBUILD ONBUILD x", "WORKDIR a b", "USER"}) {
     EXPECT_NE(said(bad), "fine") << bad;
   }
 }
 
 TEST(Changes, WordsAreQuotedAsInADockerfile) {
   oci::RunConfig config;
-  apply_changes(config, {"ENV A=\"b c\" D='e\\' F=g\\ h", "ENV OLD the rest of it", "LABEL \"x y\"=z", "VOLUME /v /w",
-                         "CMD echo hi", "WORKDIR a", "WORKDIR b/../c"});
-  EXPECT_EQ(config.env, (std::vector<std::string>{"A=b c", "D=e\\", "F=g h", "OLD=the rest of it"}));
+  apply_changes(config,
+                {"ENV A=\"b c\" D='e\\' F=g\\ h", "ENV OLD the rest of it", "LABEL \"x y\"=z",
+                 "VOLUME /v /w", "CMD echo hi", "WORKDIR a", "WORKDIR b/../c"});
+  EXPECT_EQ(config.env,
+            (std::vector<std::string>{"A=b c", "D=e\\", "F=g h", "OLD=the rest of it"}));
   EXPECT_EQ(config.labels->at("x y"), "z");
   EXPECT_EQ(config.volumes->size(), 2U);
   EXPECT_EQ(config.cmd, (std::vector<std::string>{"/bin/sh", "-c", "echo hi"}));

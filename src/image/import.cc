@@ -29,7 +29,8 @@ oci::ImageConfig new_config(const ImportRequest& request) {
 
 }  // namespace
 
-base::Digest add_image(Images& images, const oci::ImageConfig& config, const std::vector<oci::Descriptor>& layers,
+base::Digest add_image(Images& images, const oci::ImageConfig& config,
+                       const std::vector<oci::Descriptor>& layers,
                        const std::optional<oci::Reference>& name) {
   content::Blobs& blobs = images.stores().blobs;
   const content::Lease lease = blobs.lease();
@@ -47,7 +48,8 @@ base::Digest add_image(Images& images, const oci::ImageConfig& config, const std
   return id;
 }
 
-base::Digest import_tar(Images& images, const ByteSource& source, const ImportRequest& request, std::stop_token stop) {
+base::Digest import_tar(Images& images, const ByteSource& source, const ImportRequest& request,
+                        std::stop_token stop) {
   oci::ImageConfig config = new_config(request);
   layer::Layers& layers = images.stores().layers;
   const std::unique_ptr<layer::Ingest> ingest = layers.begin();

@@ -18,8 +18,10 @@ constexpr std::int64_t kReportEveryNs = 100'000'000;
 /// The header checksum of tar's first version, which has no magic.
 bool v7_checksum_holds(std::string_view block) {
   unsigned sum = 0;
-  for (std::size_t i = 0; i < kBlock; ++i) sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(block[i]);
-  return sum == static_cast<unsigned>(std::strtoul(std::string(block.substr(148, 8)).c_str(), nullptr, 8));
+  for (std::size_t i = 0; i < kBlock; ++i)
+    sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(block[i]);
+  return sum ==
+         static_cast<unsigned>(std::strtoul(std::string(block.substr(148, 8)).c_str(), nullptr, 8));
 }
 
 bool is_layer(std::string_view head) {
@@ -34,9 +36,12 @@ bool is_layer(std::string_view head) {
 
 std::string_view layer_type(archive::Compression compression) {
   switch (compression) {
-    case archive::Compression::Gzip: return oci::media::kDockerLayerGzip;
-    case archive::Compression::Zstd: return "application/vnd.docker.image.rootfs.diff.tar.zstd";
-    default: return oci::media::kDockerLayer;
+    case archive::Compression::Gzip:
+      return oci::media::kDockerLayerGzip;
+    case archive::Compression::Zstd:
+      return "application/vnd.docker.image.rootfs.diff.tar.zstd";
+    default:
+      return oci::media::kDockerLayer;
   }
 }
 
@@ -70,7 +75,8 @@ void Intake::read(archive::Source& source) {
     loaded_.erase(name);
     links_.erase(name);
     if (entry.type == archive::Type::File) read_file(tar, entry, name);
-    if (entry.type == archive::Type::Symlink || entry.type == archive::Type::HardLink) keep_link(entry, name);
+    if (entry.type == archive::Type::Symlink || entry.type == archive::Type::HardLink)
+      keep_link(entry, name);
   }
 }
 
@@ -84,7 +90,8 @@ void Intake::keep_link(const archive::Entry& entry, const std::string& name) {
   }
 }
 
-void Intake::read_file(archive::TarReader& tar, const archive::Entry& entry, const std::string& name) {
+void Intake::read_file(archive::TarReader& tar, const archive::Entry& entry,
+                       const std::string& name) {
   std::string head;
   const std::size_t wanted = std::min<std::uint64_t>(kBlock, entry.size);
   while (head.size() < wanted) {
@@ -94,8 +101,8 @@ void Intake::read_file(archive::TarReader& tar, const archive::Entry& entry, con
   }
   if (is_layer(head)) return read_layer(tar, entry, name, std::move(head));
   if (entry.size > oci::kManifestLimit) {
-    fail(Kind::InvalidArgument, "archive: {} is neither a layer nor a document of at most {} bytes", name,
-         oci::kManifestLimit);
+    fail(Kind::InvalidArgument, "archive: {} is neither a layer nor a document of at most {} bytes",
+         name, oci::kManifestLimit);
   }
   document_bytes_ += entry.size + name.size();
   if (document_bytes_ > kLoadDocumentsLimit) {
@@ -105,12 +112,14 @@ void Intake::read_file(archive::TarReader& tar, const archive::Entry& entry, con
   documents_[name] = std::move(head);
 }
 
-void Intake::read_layer(archive::TarReader& tar, const archive::Entry& entry, const std::string& name,
-                        std::string head) {
+void Intake::read_layer(archive::TarReader& tar, const archive::Entry& entry,
+                        const std::string& name, std::string head) {
   const base::Digest claimed = claimed_digest(name);
   layer::Claim claim;
-  if (claimed.empty()) claim.ingest = layers_.begin();
-  else claim = layers_.claim(claimed, stop_);
+  if (claimed.empty())
+    claim.ingest = layers_.begin();
+  else
+    claim = layers_.claim(claimed, stop_);
 
   oci::Descriptor blob{.media_type = std::string(layer_type(archive::detect_compression(head)))};
   blob.size_bytes = static_cast<std::int64_t>(entry.size);
@@ -120,8 +129,10 @@ void Intake::read_layer(archive::TarReader& tar, const archive::Entry& entry, co
   for (std::string_view some = head; !some.empty(); some = tar.content()) {
     check_stop();
     // A layer that is here is not unpacked again, but its bytes must still be presented.
-    if (claim.ingest) claim.ingest->write(some);
-    else hash.update(some);
+    if (claim.ingest)
+      claim.ingest->write(some);
+    else
+      hash.update(some);
     done += static_cast<std::int64_t>(some.size());
     say(id, done, blob.size_bytes);
   }
@@ -133,7 +144,8 @@ void Intake::read_layer(archive::TarReader& tar, const archive::Entry& entry, co
   }
   blob.digest = hash.finish();
   if (blob.digest != claimed) {
-    fail(Kind::InvalidArgument, "archive: {}: wrong digest, its bytes are {}", name, blob.digest.text());
+    fail(Kind::InvalidArgument, "archive: {}: wrong digest, its bytes are {}", name,
+         blob.digest.text());
   }
   loaded_.emplace(name, LoadedLayer{std::move(*claim.layer), std::move(blob)});
 }

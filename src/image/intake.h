@@ -43,7 +43,8 @@ class Intake {
 
  private:
   void read_file(archive::TarReader& tar, const archive::Entry& entry, const std::string& name);
-  void read_layer(archive::TarReader& tar, const archive::Entry& entry, const std::string& name, std::string head);
+  void read_layer(archive::TarReader& tar, const archive::Entry& entry, const std::string& name,
+                  std::string head);
   void keep_link(const archive::Entry& entry, const std::string& name);
   std::string follow(std::string_view name) const;
   void say(const std::string& id, std::int64_t done, std::int64_t total);

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
-std::int64_t seconds(base::Time time) { return time.is_zero() ? 0 : time.unix_ns / kSecond; }
+std::int64_t seconds(base::Time time) {
+  return time.is_zero() ? 0 : time.unix_ns / kSecond;
+}
 
 }  // namespace
 
@@ -67,7 +69,8 @@ std::vector<Summary> Images::list(const ListOptions& options) const {
     if (since && summary.created_s <= seconds(*since)) continue;
     out.push_back(std::move(summary));
   }
-  std::stable_sort(out.begin(), out.end(), [](const Summary& a, const Summary& b) { return a.created_s > b.created_s; });
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Summary& a, const Summary& b) { return a.created_s > b.created_s; });
   if (options.shared_size) fill_shared_sizes(out);
   return out;
 }
@@ -86,7 +89,8 @@ void Images::fill_shared_sizes(std::vector<Summary>& summaries) const {
   for (Summary& summary : summaries) {
     summary.shared_bytes = 0;
     for (const base::Digest& diff_id : layers[summary.id]) {
-      if (uses[diff_id] > 1) summary.shared_bytes += static_cast<std::int64_t>(stores_.layers.info(diff_id).size);
+      if (uses[diff_id] > 1)
+        summary.shared_bytes += static_cast<std::int64_t>(stores_.layers.info(diff_id).size);
     }
   }
 }
@@ -95,8 +99,8 @@ ManifestSummary Images::describe(const Entry& entry, const oci::Descriptor& mani
   ManifestSummary out;
   out.descriptor = manifest;
   out.kind = oci::is_attestation(manifest) ? "attestation" : "image";
-  out.available =
-      std::find(entry.documents.begin(), entry.documents.end(), manifest.digest) != entry.documents.end();
+  out.available = std::find(entry.documents.begin(), entry.documents.end(), manifest.digest) !=
+                  entry.documents.end();
   if (manifest.platform) out.platform = *manifest.platform;
   const auto attests = manifest.annotations.find("vnd.docker.reference.digest");
   if (attests != manifest.annotations.end() && base::Digest::valid(attests->second)) {
@@ -123,7 +127,8 @@ std::vector<ManifestSummary> Images::manifests(const base::Digest& id) const {
   std::vector<ManifestSummary> out;
   const std::optional<Entry> entry = catalog_.by_id(id);
   if (!entry) return out;
-  const oci::Descriptor top{.media_type = entry->media_type, .digest = entry->id, .size_bytes = entry->bytes};
+  const oci::Descriptor top{
+      .media_type = entry->media_type, .digest = entry->id, .size_bytes = entry->bytes};
   for (const oci::Descriptor& manifest : manifests_below(stores_.blobs, top)) {
     out.push_back(describe(*entry, manifest));
   }
@@ -142,7 +147,8 @@ std::vector<HistoryItem> Images::history(std::string_view reference,
     item.comment = step.comment;
     // A history that names more layers than there are is a picture of nothing: size 0.
     if (!step.empty_layer && next_layer < image.diff_ids.size()) {
-      item.size_bytes = static_cast<std::int64_t>(stores_.layers.info(image.diff_ids[next_layer++]).size);
+      item.size_bytes =
+          static_cast<std::int64_t>(stores_.layers.info(image.diff_ids[next_layer++]).size);
     }
     out.push_back(std::move(item));
   }

@@ -34,20 +34,25 @@ struct Found {
   bool runnable = false;  ///< One of the manifests is an image, not an attestation.
 };
 
-std::string blob_path(const base::Digest& digest) { return "blobs/sha256/" + std::string(digest.hex()); }
+std::string blob_path(const base::Digest& digest) {
+  return "blobs/sha256/" + std::string(digest.hex());
+}
 
 const JsonArray& array_of(const Json& json, std::string_view what) {
   if (!json.is_array()) fail(Kind::InvalidArgument, "{} is not a list", what);
   return json.get_array();
 }
 
-std::vector<std::string> texts(const base::JsonObject& object, std::string_view key, std::size_t limit) {
+std::vector<std::string> texts(const base::JsonObject& object, std::string_view key,
+                               std::size_t limit) {
   std::vector<std::string> out;
   const Json* list = base::find(object, key);
   if (!list || list->is_null()) return out;
   for (const Json& one : array_of(*list, key)) {
-    if (!one.is_string()) fail(Kind::InvalidArgument, "manifest.json: {} holds what is no string", key);
-    if (out.size() >= limit) fail(Kind::InvalidArgument, "manifest.json: {} has more than {} entries", key, limit);
+    if (!one.is_string())
+      fail(Kind::InvalidArgument, "manifest.json: {} holds what is no string", key);
+    if (out.size() >= limit)
+      fail(Kind::InvalidArgument, "manifest.json: {} has more than {} entries", key, limit);
     out.emplace_back(one.get_string());
   }
   return out;
@@ -55,7 +60,8 @@ std::vector<std::string> texts(const base::JsonObject& object, std::string_view 
 
 class Load {
  public:
-  Load(Images& images, const LoadRequest& request, const ProgressSink& progress, std::stop_token stop)
+  Load(Images& images, const LoadRequest& request, const ProgressSink& progress,
+       std::stop_token stop)
       : images_(images),
         blobs_(images.stores().blobs),
         request_(request),
@@ -71,10 +77,14 @@ class Load {
     const std::string* index = intake_.document("index.json");
     const std::string* archive = intake_.document("manifest.json");
     std::vector<Found> found;
-    if (layout && index) found = read_layout(*index);
-    else if (archive) found = read_archive(*archive);
-    else fail(Kind::InvalidArgument, "unrecognized image format");
-    if (found.empty()) fail(Kind::InvalidArgument, "the archive holds no image for the platform asked for");
+    if (layout && index)
+      found = read_layout(*index);
+    else if (archive)
+      found = read_archive(*archive);
+    else
+      fail(Kind::InvalidArgument, "unrecognized image format");
+    if (found.empty())
+      fail(Kind::InvalidArgument, "the archive holds no image for the platform asked for");
     images_.stores().layers.commit(pins_);
     for (const Found& image : found) add(image);
   }
@@ -105,7 +115,8 @@ class Load {
   Found read_archived_image(const base::JsonObject& object) {
     const std::string config_name(base::text_at(object, "Config"));
     const std::string* config_text = intake_.document(config_name);
-    if (!config_text) fail(Kind::InvalidArgument, "manifest.json: config {} is not in the archive", config_name);
+    if (!config_text)
+      fail(Kind::InvalidArgument, "manifest.json: config {} is not in the archive", config_name);
     const oci::ImageConfig config = oci::parse_image_config(*config_text);
 
     oci::Manifest manifest;
@@ -116,7 +127,8 @@ class Load {
     std::vector<const LoadedLayer*> layers;
     for (const std::string& name : texts(object, "Layers", oci::kLayerLimit)) {
       layers.push_back(intake_.layer(name));
-      if (!layers.back()) fail(Kind::InvalidArgument, "manifest.json: layer {} is not in the archive", name);
+      if (!layers.back())
+        fail(Kind::InvalidArgument, "manifest.json: layer {} is not in the archive", name);
       manifest.layers.push_back(layers.back()->blob);
     }
     check_layers(layers, config);
@@ -143,8 +155,8 @@ class Load {
   void check_layers(const std::vector<const LoadedLayer*>& layers, const oci::ImageConfig& config) {
     const std::vector<base::Digest> diff_ids = config.diff_ids();
     if (layers.size() != diff_ids.size()) {
-      fail(Kind::InvalidArgument, "the image has {} layers, but its config has {} diff ids", layers.size(),
-           diff_ids.size());
+      fail(Kind::InvalidArgument, "the image has {} layers, but its config has {} diff ids",
+           layers.size(), diff_ids.size());
     }
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const layer::Pin& pin = layers[i]->pin;
@@ -168,7 +180,8 @@ class Load {
       seen_.clear();
       visit(top, image, 0);
       if (!image.runnable) continue;
-      if (std::optional<oci::Reference> name = annotated_name(top)) image.names.push_back(std::move(*name));
+      if (std::optional<oci::Reference> name = annotated_name(top))
+        image.names.push_back(std::move(*name));
       found.push_back(std::move(image));
     }
     return found;
@@ -179,17 +192,20 @@ class Load {
     const auto full = top.annotations.find("io.containerd.image.name");
     if (full != top.annotations.end()) return parse_name(full->second);
     const auto name = top.annotations.find("org.opencontainers.image.ref.name");
-    if (name == top.annotations.end() || name->second.find_first_of(":/") == std::string::npos) return std::nullopt;
+    if (name == top.annotations.end() || name->second.find_first_of(":/") == std::string::npos)
+      return std::nullopt;
     return parse_name(name->second);
   }
 
   /// Stores what is below `at` and is complete; what is absent from the archive is passed over.
   void visit(const oci::Descriptor& at, Found& image, int depth) {
-    if (depth > kIndexDepthLimit) fail(Kind::InvalidArgument, "image index: nested deeper than {}", kIndexDepthLimit);
+    if (depth > kIndexDepthLimit)
+      fail(Kind::InvalidArgument, "image index: nested deeper than {}", kIndexDepthLimit);
     if (!seen_.insert(at.digest).second) return;
     const std::string* text = intake_.document(blob_path(at.digest));
     if (!text) {
-      if (depth == 0) fail(Kind::InvalidArgument, "index.json: {} is not in the archive", at.digest.text());
+      if (depth == 0)
+        fail(Kind::InvalidArgument, "index.json: {} is not in the archive", at.digest.text());
       return;
     }
     const oci::Document document = oci::parse_document(*text, at.media_type);
@@ -207,14 +223,19 @@ class Load {
   }
 
   bool wanted(const oci::Platform& platform) const {
-    const auto serves = [&](const oci::Platform& asked) { return oci::rank(asked, platform).has_value(); };
-    return request_.platforms.empty() || std::any_of(request_.platforms.begin(), request_.platforms.end(), serves);
+    const auto serves = [&](const oci::Platform& asked) {
+      return oci::rank(asked, platform).has_value();
+    };
+    return request_.platforms.empty() ||
+           std::any_of(request_.platforms.begin(), request_.platforms.end(), serves);
   }
 
   bool take_manifest(const oci::Descriptor& at, const oci::Manifest& manifest, int depth) {
     const std::string* config_text = intake_.document(blob_path(manifest.config.digest));
     if (!config_text) {
-      if (depth == 0) fail(Kind::InvalidArgument, "config {} is not in the archive", manifest.config.digest.text());
+      if (depth == 0)
+        fail(Kind::InvalidArgument, "config {} is not in the archive",
+             manifest.config.digest.text());
       return false;
     }
     if (!manifest.is_image() || oci::is_attestation(at)) {
@@ -227,7 +248,8 @@ class Load {
     for (const oci::Descriptor& layer : manifest.layers) {
       layers.push_back(intake_.layer(blob_path(layer.digest)));
       if (layers.back()) continue;
-      if (depth == 0) fail(Kind::InvalidArgument, "layer {} is not in the archive", layer.digest.text());
+      if (depth == 0)
+        fail(Kind::InvalidArgument, "layer {} is not in the archive", layer.digest.text());
       return false;
     }
     check_layers(layers, config);
@@ -243,7 +265,8 @@ class Load {
     for (const oci::Reference& name : image.names) {
       progress_({.stream = fmt::format("Loaded image: {}\n", name.familiar())});
     }
-    if (image.names.empty()) progress_({.stream = fmt::format("Loaded image ID: {}\n", image.id.text())});
+    if (image.names.empty())
+      progress_({.stream = fmt::format("Loaded image ID: {}\n", image.id.text())});
   }
 
   Images& images_;
@@ -258,8 +281,8 @@ class Load {
 
 }  // namespace
 
-void load(Images& images, const ByteSource& source, const LoadRequest& request, const ProgressSink& progress,
-          std::stop_token stop) {
+void load(Images& images, const ByteSource& source, const LoadRequest& request,
+          const ProgressSink& progress, std::stop_token stop) {
   try {
     Load(images, request, progress, std::move(stop)).run(source);
   } catch (...) {

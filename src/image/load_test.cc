@@ -22,12 +22,14 @@ TEST_F(ImageTest, DockerArchiveBecomesAnImageWithADeterministicManifest) {
 
 TEST_F(ImageTest, CompressedArchivesAndLayersLoad) {
   const std::string config = config_for({digest_of(layer_tar)});
-  EXPECT_EQ(load_text(gzip(docker_archive(config, {gzip(layer_tar)}, R"(["a:1"])"))), "Loaded image: a:1\n");
+  EXPECT_EQ(load_text(gzip(docker_archive(config, {gzip(layer_tar)}, R"(["a:1"])"))),
+            "Loaded image: a:1\n");
   EXPECT_EQ(images.resolve("a:1").diff_ids.at(0).text(), digest_of(layer_tar));
 }
 
 TEST_F(ImageTest, ImageWithoutTagsIsDangling) {
-  const std::string said = load_text(docker_archive(config_for({digest_of(layer_tar)}), {layer_tar}, "null"));
+  const std::string said =
+      load_text(docker_archive(config_for({digest_of(layer_tar)}), {layer_tar}, "null"));
   EXPECT_TRUE(said.starts_with("Loaded image ID: sha256:")) << said;
   EXPECT_EQ(images.list({}).size(), 1U);
   EXPECT_TRUE(images.list({}).at(0).repo_tags.empty());
@@ -41,20 +43,27 @@ TEST_F(ImageTest, NoImageInTheArchiveIsSaidSo) {
 
 // Threats A31: a tag appears only when every layer is what the config says.
 TEST_F(ImageTest, WrongDiffIdLeavesNothing) {
-  const std::string archive = docker_archive(config_for({digest_of("other")}), {layer_tar}, R"(["a:1"])");
+  const std::string archive =
+      docker_archive(config_for({digest_of("other")}), {layer_tar}, R"(["a:1"])");
   EXPECT_NE(failure([&] { load_text(archive); }).second.find("wrong diff id"), std::string::npos);
   expect_nothing_left();
 }
 
 TEST_F(ImageTest, MissingOrSurplusLayersLeaveNothing) {
   const std::string id = digest_of(layer_tar);
-  EXPECT_NE(failure([&] { load_text(docker_archive(config_for({id, id}), {layer_tar}, R"(["a:1"])")); }).second, "no error");
-  EXPECT_NE(failure([&] { load_text(docker_archive(config_for({}), {layer_tar}, R"(["a:1"])")); }).second, "no error");
+  EXPECT_NE(failure([&] {
+              load_text(docker_archive(config_for({id, id}), {layer_tar}, R"(["a:1"])"));
+            }).second,
+            "no error");
+  EXPECT_NE(
+      failure([&] { load_text(docker_archive(config_for({}), {layer_tar}, R"(["a:1"])")); }).second,
+      "no error");
   expect_nothing_left();
 }
 
 TEST_F(ImageTest, TruncatedArchiveLeavesNothingAndTheOldImageStays) {
-  const std::string good = docker_archive(config_for({digest_of(layer_tar)}), {layer_tar}, R"(["a:1"])");
+  const std::string good =
+      docker_archive(config_for({digest_of(layer_tar)}), {layer_tar}, R"(["a:1"])");
   load_text(good);
   const base::Digest before = images.resolve("a:1").id;
   const std::string other = tar({file("x", std::string(100'000, 'x'))});
@@ -69,7 +78,8 @@ TEST_F(ImageTest, TruncatedArchiveLeavesNothingAndTheOldImageStays) {
 TEST_F(ImageTest, ConfigThatNamesAnothersLayerGetsNothing) {
   const std::string secret = tar({file("secret.txt", "hush")});
   load_text(docker_archive(config_for({digest_of(secret)}), {secret}, R"(["victim:1"])"));
-  const std::string attack = docker_archive(config_for({digest_of(secret)}), {layer_tar}, R"(["attacker:1"])");
+  const std::string attack =
+      docker_archive(config_for({digest_of(secret)}), {layer_tar}, R"(["attacker:1"])");
   EXPECT_NE(failure([&] { load_text(attack); }).second.find("wrong diff id"), std::string::npos);
   const std::string manifest = blobs.read(images.resolve("victim:1").id);
   const std::string config = config_for({digest_of(secret)});
@@ -84,11 +94,14 @@ TEST_F(ImageTest, ConfigThatNamesAnothersLayerGetsNothing) {
 TEST_F(ImageTest, HostileManifestJsonIsAnErrorAndTagsNothing) {
   const std::string config = config_for({digest_of(layer_tar)});
   const auto with_manifest = [&](const std::string& text) {
-    return tar({file("config.json", config), file("l.tar", layer_tar), file("manifest.json", text)});
+    return tar(
+        {file("config.json", config), file("l.tar", layer_tar), file("manifest.json", text)});
   };
   for (const std::string bad :
-       {"[null]", "{\"a\":1}", "[{\"Config\":null}]", "[{\"Config\":\"../../../etc/passwd\",\"Layers\":[]}]",
-        "[{\"Config\":\"/etc/passwd\",\"Layers\":[]}]", "[{\"Config\":\"config.json\",\"Layers\":[null]}]",
+       {"[null]", "{\"a\":1}", "[{\"Config\":null}]",
+        "[{\"Config\":\"../../../etc/passwd\",\"Layers\":[]}]",
+        "[{\"Config\":\"/etc/passwd\",\"Layers\":[]}]",
+        "[{\"Config\":\"config.json\",\"Layers\":[null]}]",
         "[{\"Config\":\"config.json\",\"Layers\":[\"../l.tar\"]}]",
         "[{\"Config\":\"config.json\",\"Layers\":[\"l.tar\"],\"RepoTags\":[\"../../x:1\"]}]",
         "[{\"Config\":\"config.json\",\"Layers\":[\"l.tar\"],\"RepoTags\":[\"UPPER:1\"]}]",
@@ -96,28 +109,33 @@ TEST_F(ImageTest, HostileManifestJsonIsAnErrorAndTagsNothing) {
         "[{\"Config\":\"config.json\",\"Layers\":[\"l.tar\"],\"RepoTags\":[\"a\\nb:1\"]}]"}) {
     EXPECT_NE(failure([&] { load_text(with_manifest(bad)); }).second, "no error") << bad;
   }
-  EXPECT_NE(failure([&] { load_text(with_manifest(std::string(100'000, '['))); }).second, "no error");
+  EXPECT_NE(failure([&] { load_text(with_manifest(std::string(100'000, '['))); }).second,
+            "no error");
   expect_nothing_left();
 }
 
 TEST_F(ImageTest, LinksInAnArchiveLeadOnlyInsideIt) {
   using archive::testing::link;
   const std::string config = config_for({digest_of(layer_tar)});
-  const std::string manifest = R"([{"Config":"config.json","RepoTags":["a:1"],"Layers":["x/layer.tar"]}])";
-  const std::string good = tar({file("config.json", config), file("real.tar", layer_tar), dir("x"),
-                                link("x/layer.tar", "../real.tar"), file("manifest.json", manifest)});
+  const std::string manifest =
+      R"([{"Config":"config.json","RepoTags":["a:1"],"Layers":["x/layer.tar"]}])";
+  const std::string good =
+      tar({file("config.json", config), file("real.tar", layer_tar), dir("x"),
+           link("x/layer.tar", "../real.tar"), file("manifest.json", manifest)});
   EXPECT_EQ(load_text(good), "Loaded image: a:1\n");
-  const std::string bad = tar({file("config.json", config), dir("x"), link("x/layer.tar", "../../etc/passwd"),
-                               file("manifest.json", manifest)});
+  const std::string bad =
+      tar({file("config.json", config), dir("x"), link("x/layer.tar", "../../etc/passwd"),
+           file("manifest.json", manifest)});
   EXPECT_NE(failure([&] { load_text(bad); }).second.find("not in the archive"), std::string::npos);
-  const std::string loop = tar({file("config.json", config), dir("x"), link("x/layer.tar", "layer.tar"),
-                                file("manifest.json", manifest)});
+  const std::string loop = tar({file("config.json", config), dir("x"),
+                                link("x/layer.tar", "layer.tar"), file("manifest.json", manifest)});
   EXPECT_NE(failure([&] { load_text(loop); }).second.find("not in the archive"), std::string::npos);
 }
 
 TEST_F(ImageTest, SavedImageLoadsAgainAsTheSame) {
-  const base::Digest id = import_tar(images, source_of(gzip(layer_tar)),
-                                     {.name = oci::Reference::parse("im:1"), .changes = {"CMD [\"x\"]"}}, {});
+  const base::Digest id =
+      import_tar(images, source_of(gzip(layer_tar)),
+                 {.name = oci::Reference::parse("im:1"), .changes = {"CMD [\"x\"]"}}, {});
   images.tag("im:1", oci::Reference::parse("im:2"));
   const std::string bytes = saved({"im:1", "im:2"});
   images.remove(id.text(), {.force = true});
@@ -144,7 +162,8 @@ TEST_F(ImageTest, IndexOfSeveralPlatformsKeepsWhatTheArchiveHas) {
   oci::Manifest manifest;
   manifest.media_type = oci::media::kOciManifest;
   const auto describe = [](std::string_view type, const std::string& bytes) {
-    return oci::Descriptor{.media_type = std::string(type), .digest = base::Sha256::of(bytes),
+    return oci::Descriptor{.media_type = std::string(type),
+                           .digest = base::Sha256::of(bytes),
                            .size_bytes = static_cast<std::int64_t>(bytes.size())};
   };
   manifest.layers = {describe(oci::media::kOciLayer, layer_tar)};
@@ -159,21 +178,28 @@ TEST_F(ImageTest, IndexOfSeveralPlatformsKeepsWhatTheArchiveHas) {
     descriptor.platform = oci::Platform{.architecture = arch, .os = "linux"};
     return base::to_text(oci::to_json(descriptor));
   };
-  const std::string index = R"({"schemaVersion":2,"manifests":[)" + entry(other, "s390x") + "," + entry(own, "amd64") + "]}";
+  const std::string index = R"({"schemaVersion":2,"manifests":[)" + entry(other, "s390x") + "," +
+                            entry(own, "amd64") + "]}";
   oci::Descriptor top = describe(oci::media::kOciIndex, index);
   top.annotations["io.containerd.image.name"] = "docker.io/library/multi:1";
-  const auto blob = [](const std::string& bytes) { return file("blobs/sha256/" + digest_of(bytes).substr(7), bytes); };
-  const std::string layout =
-      tar({file("oci-layout", "{}"), blob(layer_tar), blob(config), blob(foreign), blob(own), blob(index),
-           file("index.json", R"({"schemaVersion":2,"manifests":[)" + base::to_text(oci::to_json(top)) + "]}")});
+  const auto blob = [](const std::string& bytes) {
+    return file("blobs/sha256/" + digest_of(bytes).substr(7), bytes);
+  };
+  const std::string layout = tar({file("oci-layout", "{}"), blob(layer_tar), blob(config),
+                                  blob(foreign), blob(own), blob(index),
+                                  file("index.json", R"({"schemaVersion":2,"manifests":[)" +
+                                                         base::to_text(oci::to_json(top)) + "]}")});
   EXPECT_EQ(load_text(layout), "Loaded image: multi:1\n");
   const Image image = images.resolve("multi:1");
   EXPECT_EQ(image.id.text(), digest_of(index));
   EXPECT_EQ(image.manifest.text(), digest_of(own));
   // The other platform's manifest is not in the archive: its image is not here.
-  const auto [kind, text] = failure([&] { images.resolve("multi:1", oci::parse_platform("linux/s390x")); });
+  const auto [kind, text] =
+      failure([&] { images.resolve("multi:1", oci::parse_platform("linux/s390x")); });
   EXPECT_EQ(kind, Kind::NotFound);
-  EXPECT_EQ(text, "image with reference multi:1 was found but does not provide the specified platform (linux/s390x)");
+  EXPECT_EQ(text,
+            "image with reference multi:1 was found but does not provide the specified platform "
+            "(linux/s390x)");
   const std::vector<ManifestSummary> manifests = images.manifests(image.id);
   ASSERT_EQ(manifests.size(), 2U);
   EXPECT_FALSE(manifests[0].available);

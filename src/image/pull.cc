@@ -17,8 +17,8 @@ using base::Kind;
 /// One tag or digest being pulled.
 class Pull {
  public:
-  Pull(Images& images, registry::Registry& registry, const PullRequest& request, const ProgressSink& progress,
-       std::stop_token stop)
+  Pull(Images& images, registry::Registry& registry, const PullRequest& request,
+       const ProgressSink& progress, std::stop_token stop)
       : images_(images),
         blobs_(images.stores().blobs),
         reference_(request.reference),
@@ -42,7 +42,8 @@ class Pull {
     const oci::Document document = oci::parse_document(top.bytes, top.content_type);
     blobs_.put(top.bytes, top.digest);
     const std::string type = std::visit([](const auto& d) { return d.media_type; }, document);
-    const oci::Descriptor chosen = choose_manifest(document, {.media_type = type, .digest = top.digest});
+    const oci::Descriptor chosen =
+        choose_manifest(document, {.media_type = type, .digest = top.digest});
     const bool fresh = !before || before->id != top.digest || !holds(*before, chosen.digest);
     if (fresh) take(chosen, top.digest, type);
     say_end(top.digest, fresh);
@@ -51,13 +52,17 @@ class Pull {
  private:
   /// A pull by digest never moves a tag (threats A43).
   oci::Reference name() const {
-    return reference_.has_digest() ? reference_.trimmed().with_digest(reference_.digest()) : reference_;
+    return reference_.has_digest() ? reference_.trimmed().with_digest(reference_.digest())
+                                   : reference_;
   }
 
-  std::string asked() const { return reference_.has_digest() ? reference_.digest().text() : reference_.tag(); }
+  std::string asked() const {
+    return reference_.has_digest() ? reference_.digest().text() : reference_.tag();
+  }
 
   static bool holds(const Entry& entry, const base::Digest& manifest) {
-    return std::find(entry.documents.begin(), entry.documents.end(), manifest) != entry.documents.end();
+    return std::find(entry.documents.begin(), entry.documents.end(), manifest) !=
+           entry.documents.end();
   }
 
   /// Asks with HEAD first: registries count only GET against the limits of their users.
@@ -70,10 +75,12 @@ class Pull {
 
   oci::Descriptor choose_manifest(oci::Document document, oci::Descriptor at) {
     for (int depth = 0; std::holds_alternative<oci::Index>(document); ++depth) {
-      if (depth >= kIndexDepthLimit) fail(Kind::InvalidArgument, "image index: nested deeper than {}", kIndexDepthLimit);
+      if (depth >= kIndexDepthLimit)
+        fail(Kind::InvalidArgument, "image index: nested deeper than {}", kIndexDepthLimit);
       const oci::Descriptor* entry = oci::choose(std::get<oci::Index>(document), wanted_);
       if (!entry) {
-        fail(Kind::NotFound, "no matching manifest for {} in the manifest list entries", wanted_.text());
+        fail(Kind::NotFound, "no matching manifest for {} in the manifest list entries",
+             wanted_.text());
       }
       at = *entry;
       document = oci::parse_document(fetch_document(at), at.media_type);
@@ -85,8 +92,8 @@ class Pull {
     if (blobs_.has(descriptor.digest)) return blobs_.read(descriptor.digest);
     const registry::FetchedDocument fetched = repository_.document(descriptor.digest.text());
     if (static_cast<std::int64_t>(fetched.bytes.size()) != descriptor.size_bytes) {
-      fail(Kind::InvalidArgument, "manifest {}: {} bytes, but the index says {}", descriptor.digest.text(),
-           fetched.bytes.size(), descriptor.size_bytes);
+      fail(Kind::InvalidArgument, "manifest {}: {} bytes, but the index says {}",
+           descriptor.digest.text(), fetched.bytes.size(), descriptor.size_bytes);
     }
     blobs_.put(fetched.bytes, descriptor.digest);
     return fetched.bytes;
@@ -120,7 +127,8 @@ class Pull {
 
   void say_end(const base::Digest& id, bool fresh) {
     progress_({.status = "Digest: " + id.text()});
-    progress_({.status = fmt::format("Status: {} for {}", fresh ? "Downloaded newer image" : "Image is up to date",
+    progress_({.status = fmt::format("Status: {} for {}",
+                                     fresh ? "Downloaded newer image" : "Image is up to date",
                                      name().familiar())});
   }
 
@@ -136,8 +144,8 @@ class Pull {
   content::Lease lease_;
 };
 
-void pull_one(Images& images, registry::Registry& registry, const PullRequest& request, const ProgressSink& progress,
-              std::stop_token stop) {
+void pull_one(Images& images, registry::Registry& registry, const PullRequest& request,
+              const ProgressSink& progress, std::stop_token stop) {
   try {
     Pull(images, registry, request, progress, std::move(stop)).run();
   } catch (...) {
@@ -153,8 +161,8 @@ void pull_one(Images& images, registry::Registry& registry, const PullRequest& r
 
 }  // namespace
 
-void pull(Images& images, registry::Registry& registry, const PullRequest& request, const ProgressSink& progress,
-          std::stop_token stop) {
+void pull(Images& images, registry::Registry& registry, const PullRequest& request,
+          const ProgressSink& progress, std::stop_token stop) {
   try {
     std::vector<std::string> tags = {request.reference.tag()};
     if (request.reference.name_only()) {
@@ -168,7 +176,8 @@ void pull(Images& images, registry::Registry& registry, const PullRequest& reque
   } catch (const Error& error) {
     // Docker: a registry that cannot be reached is the daemon's failure, 500, not 503.
     if (error.kind() != Kind::Unavailable) throw;
-    fail(Kind::Internal, "failed to resolve reference \"{}\": {}", request.reference.text(), error.what());
+    fail(Kind::Internal, "failed to resolve reference \"{}\": {}", request.reference.text(),
+         error.what());
   }
   const std::string shown = request.reference.familiar();
   base::Digest id;

@@ -1,8 +1,8 @@
 // Pulling: a registry's image becomes layers on disk and a name.
 //
 //   manifest ─► choose platform ─► config ─┬─► layer 1: fetch ─► check ─► unpacker ─┐
-//                                          ├─► layer 2 ...                          ├─► commit ─► name
-//                                          └─► (max_concurrent_downloads at a time) ┘
+//                                          ├─► layer 2 ...                          ├─► commit ─►
+//                                          name └─► (max_concurrent_downloads at a time) ┘
 //
 // All layers unpack at once, none waits for its parent. The name appears after every digest and
 // diff id held; a failure before leaves no name and, once collected, no byte. Cancelled as soon

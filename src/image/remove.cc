@@ -21,7 +21,8 @@ enum class Cure { Force, None };
 
 /// The names that go when the user names one: that one, and where it is the last tag of its
 /// repository, the digests of that repository too.
-std::vector<std::string> same_references(const oci::Reference& wanted, const std::vector<std::string>& names) {
+std::vector<std::string> same_references(const oci::Reference& wanted,
+                                         const std::vector<std::string>& names) {
   std::vector<std::string> same;
   std::vector<std::string> digests;
   bool other_tags = false;
@@ -63,8 +64,10 @@ std::vector<Removed> Images::delete_image(const Entry& entry, bool force) {
   const std::string short_id = base::short_id(entry.id.text());
   for (const User& user : users_of(entry.id)) {
     const std::string container = base::short_id(user.container_id);
-    if (user.running) conflict(short_id, Cure::None, "image is being used by running container " + container);
-    if (!force) conflict(short_id, Cure::Force, "image is being used by stopped container " + container);
+    if (user.running)
+      conflict(short_id, Cure::None, "image is being used by running container " + container);
+    if (!force)
+      conflict(short_id, Cure::Force, "image is being used by stopped container " + container);
   }
   stores_.database.write([&](store::Transaction& transaction) {
     stores_.layers.release(transaction, "image:" + entry.id.text());
@@ -80,14 +83,40 @@ std::vector<Removed> Images::delete_image(const Entry& entry, bool force) {
   return removed;
 }
 
+std::vector<Removed> Images::remove_platforms(const Entry& entry,
+                                              const std::vector<oci::Platform>& platforms) {
+  std::set<base::Digest> here(entry.documents.begin(), entry.documents.end());
+  std::vector<Removed> removed;
+  for (const oci::Platform& platform : platforms) {
+    const std::optional<oci::Descriptor> manifest =
+        choose_available(stores_.blobs, entry, platform);
+    if (!manifest || !here.erase(manifest->digest)) {
+      fail(Kind::NotFound, "image {} does not provide the platform {}", entry.id.text(),
+           platform.text());
+    }
+    if (manifest->digest == entry.id) {
+      fail(Kind::Conflict, "conflict: unable to delete {} (cannot be forced) - it has one platform",
+           base::short_id(entry.id.text()));
+    }
+    removed.push_back({.deleted = manifest->digest.text()});
+  }
+  if (!users_of(entry.id).empty()) {
+    conflict(base::short_id(entry.id.text()), Cure::None, "image is being used by a container");
+  }
+  Record record = record_of(entry.id, entry.media_type, here);
+  record.source = entry.source;
+  add(record, {});
+  collect();
+  return removed;
+}
+
 std::vector<Removed> Images::remove(std::string_view reference, const RemoveOptions& options) {
   const Entry entry = find(reference);
-  if (!options.platforms.empty()) {
-    fail(Kind::NotImplemented, "removing single platforms of an image is not supported");
-  }
+  if (!options.platforms.empty()) return remove_platforms(entry, options.platforms);
   if (names_the_id(reference, entry.id)) {
     if (entry.names.size() > 1 && !options.force) {
-      conflict(base::short_id(entry.id.text()), Cure::Force, "image is referenced in multiple repositories");
+      conflict(base::short_id(entry.id.text()), Cure::Force,
+               "image is referenced in multiple repositories");
     }
     std::vector<Removed> removed = delete_image(entry, options.force);
     collect();
@@ -101,9 +130,10 @@ std::vector<Removed> Images::remove(std::string_view reference, const RemoveOpti
   if (!users.empty()) {
     // Docker: without its last name the image would dangle under the container.
     if (!options.force) {
-      conflict(wanted.familiar(), Cure::Force,
-               fmt::format("container {} is using its referenced image {}", base::short_id(users.front().container_id),
-                           base::short_id(entry.id.text())));
+      conflict(
+          wanted.familiar(), Cure::Force,
+          fmt::format("container {} is using its referenced image {}",
+                      base::short_id(users.front().container_id), base::short_id(entry.id.text())));
     }
     return untag(entry.id, same);
   }

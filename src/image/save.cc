@@ -24,7 +24,11 @@ std::string plain_type(const std::string& type) {
 class Save {
  public:
   Save(const Images& images, const SaveRequest& request, const ByteSink& sink)
-      : images_(images), blobs_(images.stores().blobs), layers_(images.stores().layers), request_(request), tar_(sink) {}
+      : images_(images),
+        blobs_(images.stores().blobs),
+        layers_(images.stores().layers),
+        request_(request),
+        tar_(sink) {}
 
   void run() {
     for (const std::string& name : request_.names) add(name);
@@ -52,7 +56,8 @@ class Save {
       top.platform.reset();
     }
     const oci::AnyReference any = oci::parse_any_reference(name);
-    const bool by_name = any.name && !any.name->has_digest() && images_.catalog().by_name(any.name->with_default_tag().text());
+    const bool by_name = any.name && !any.name->has_digest() &&
+                         images_.catalog().by_name(any.name->with_default_tag().text());
     annotate(top, entry, by_name ? &*any.name : nullptr);
     index_.push_back(oci::to_json(top));
     archive(saved.front(), by_name ? any.name->with_default_tag().familiar() : "");
@@ -66,15 +71,19 @@ class Save {
   std::vector<oci::Descriptor> chosen(const Entry& entry) const {
     std::vector<oci::Descriptor> out;
     if (request_.platforms.empty()) {
-      const oci::Descriptor top{.media_type = entry.media_type, .digest = entry.id, .size_bytes = entry.bytes};
+      const oci::Descriptor top{
+          .media_type = entry.media_type, .digest = entry.id, .size_bytes = entry.bytes};
       for (const oci::Descriptor& one : manifests_below(blobs_, top)) {
-        const bool here = std::find(entry.documents.begin(), entry.documents.end(), one.digest) != entry.documents.end();
+        const bool here = std::find(entry.documents.begin(), entry.documents.end(), one.digest) !=
+                          entry.documents.end();
         if (here && !oci::is_attestation(one)) out.push_back(one);
       }
     }
     for (const oci::Platform& platform : request_.platforms) {
       std::optional<oci::Descriptor> one = choose_available(blobs_, entry, platform);
-      if (!one) fail(Kind::NotFound, "image {} does not provide the platform {}", entry.id.text(), platform.text());
+      if (!one)
+        fail(Kind::NotFound, "image {} does not provide the platform {}", entry.id.text(),
+             platform.text());
       out.push_back(std::move(*one));
     }
     if (out.empty()) fail(Kind::NotFound, "image {} has nothing to save", entry.id.text());
@@ -90,8 +99,10 @@ class Save {
     bool as_it_is = true;
     for (std::size_t i = 0; i < diff_ids.size(); ++i) {
       sizes_.emplace(diff_ids[i], -1);
-      if (manifest.layers[i].digest == diff_ids[i]) sizes_[diff_ids[i]] = manifest.layers[i].size_bytes;
-      else as_it_is = false;
+      if (manifest.layers[i].digest == diff_ids[i])
+        sizes_[diff_ids[i]] = manifest.layers[i].size_bytes;
+      else
+        as_it_is = false;
     }
     layers_of_[descriptor.digest] = {manifest.config.digest, {}, diff_ids};
     if (as_it_is) {
@@ -100,7 +111,9 @@ class Save {
     }
     for (std::size_t i = 0; i < diff_ids.size(); ++i) {
       oci::Descriptor& layer = manifest.layers[i];
-      layer = {.media_type = plain_type(layer.media_type), .digest = diff_ids[i], .size_bytes = size_of(diff_ids[i])};
+      layer = {.media_type = plain_type(layer.media_type),
+               .digest = diff_ids[i],
+               .size_bytes = size_of(diff_ids[i])};
     }
     oci::Descriptor stand_in = store(oci::manifest_text(manifest), manifest.media_type);
     stand_in.platform = descriptor.platform;
@@ -151,7 +164,8 @@ class Save {
     std::int64_t& size = sizes_[diff_id];
     if (size >= 0) return size;
     size = 0;
-    layers_.write_tar(diff_id, [&](std::string_view bytes) { size += static_cast<std::int64_t>(bytes.size()); });
+    layers_.write_tar(
+        diff_id, [&](std::string_view bytes) { size += static_cast<std::int64_t>(bytes.size()); });
     return size;
   }
 
@@ -176,7 +190,9 @@ class Save {
     return base::to_text(list);
   }
 
-  static std::string blob_path(const base::Digest& digest) { return "blobs/sha256/" + std::string(digest.hex()); }
+  static std::string blob_path(const base::Digest& digest) {
+    return "blobs/sha256/" + std::string(digest.hex());
+  }
 
   void write() {
     if (!index_.empty()) {
@@ -185,7 +201,8 @@ class Save {
     }
     for (const auto& [digest, text] : documents_) file(blob_path(digest), text, 0644);
     for (const auto& [diff_id, size] : sizes_) {
-      tar_.entry({.name = blob_path(diff_id), .mode = 0644, .size = static_cast<std::uint64_t>(size)});
+      tar_.entry(
+          {.name = blob_path(diff_id), .mode = 0644, .size = static_cast<std::uint64_t>(size)});
       layers_.write_tar(diff_id, [&](std::string_view bytes) { tar_.content(bytes); });
     }
     file("index.json", index_text(index_.empty() ? Json(nullptr) : Json(index_)), 0644);
@@ -215,6 +232,8 @@ class Save {
 
 }  // namespace
 
-void save(const Images& images, const SaveRequest& request, const ByteSink& sink) { Save(images, request, sink).run(); }
+void save(const Images& images, const SaveRequest& request, const ByteSink& sink) {
+  Save(images, request, sink).run();
+}
 
 }  // namespace wharf::image

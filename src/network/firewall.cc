@@ -8,6 +8,8 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "network/conntrack.h"
+#include "network/request.h"
 
 namespace wharf::network {
 namespace {
@@ -190,6 +192,20 @@ void Firewall::publish(const std::vector<NftTarget>& targets) {
   for (const NftTarget& target : targets) {
     targets_.insert_or_assign({target.address, target.protocol, target.port}, target);
   }
+  forget_flows(targets);
+}
+
+void Firewall::forget_flows(const std::vector<NftTarget>& targets) {
+  const bool udp = std::any_of(targets.begin(), targets.end(), [](const NftTarget& target) {
+    return target.protocol == static_cast<std::uint8_t>(Protocol::Udp);
+  });
+  if (!udp) return;
+  try {
+    forget_udp_flows(socket_, targets);
+  } catch (const base::Error& error) {
+    // The port works; a client that was sending before may need its 30 s.
+    base::log_warn("flows to published UDP ports are not forgotten: {}", error.what());
+  }
 }
 
 void Firewall::withdraw(const std::vector<NftTarget>& targets) {
@@ -203,7 +219,7 @@ void Firewall::withdraw(const std::vector<NftTarget>& targets) {
     batch.delete_target(map_of(target), kind_of(target), target);
   }
   const auto failures = batch.attempt(socket_);
-  if (failures.empty()) return;
+  if (failures.empty()) return forget_flows(targets);
   if (failures.front().error_number != ENOENT) throw os::netlink_error(failures.front());
   // One of them was removed from outside: the others go one by one.
   for (const NftTarget& target : targets) {
@@ -211,6 +227,7 @@ void Firewall::withdraw(const std::vector<NftTarget>& targets) {
     one.delete_target(map_of(target), kind_of(target), target);
     one.attempt(socket_);
   }
+  forget_flows(targets);
 }
 
 void Firewall::adopt(const std::vector<NftTarget>& targets) {

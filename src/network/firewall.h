@@ -66,6 +66,7 @@ class Firewall {
 
  private:
   using Key = std::tuple<Ipv4, std::uint8_t, std::uint16_t>;
+  void forget_flows(const std::vector<NftTarget>& targets);
   void add_frame(NftBatch& batch) const;
   void add_bridge_to(NftBatch& batch, const BridgeRules& rules) const;
 

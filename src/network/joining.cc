@@ -217,7 +217,6 @@ Sandbox Networks::join(const JoinRequest& request) {
   } catch (const base::Error&) {
     rethrow_with(kSetUpFailed);
   }
-  for (EndpointState& each : sandbox->endpoints) each.announce();
   return Sandbox(std::move(sandbox));
 }
 
@@ -244,7 +243,6 @@ Sandbox Networks::restore(const base::Json& record, os::Fd netns) {
         EndpointState::Membership(*state_, entry,
                                   {sandbox->request.container_id, sandbox->request.container_name,
                                    info.endpoint_id, info.mac_address, cidr});
-    endpoint.membership.announced = true;
     sandbox->endpoints.push_back(std::move(endpoint));
   }
   if (const EndpointState* by = sandbox->gateway()) {
@@ -280,7 +278,7 @@ void Networks::connect(Sandbox& sandbox, const EndpointRequest& request) {
   to.endpoints.push_back(std::move(endpoint));
   set_default_route(to);
   if (to.publication.empty()) publish_ports(to);
-  to.endpoints.back().announce();
+  state_->publish("connect", *entry, to.request.container_id);
 }
 
 void Networks::disconnect(Sandbox& sandbox, std::string_view network) {
@@ -302,6 +300,7 @@ void Networks::disconnect(Sandbox& sandbox, std::string_view network) {
   if (published) from.publication = Publication();
   if (found->index != 0) delete_link(from.netns->route, found->index);
   from.endpoints.erase(found);
+  state_->publish("disconnect", *entry, from.request.container_id);
   if (!published) return;
   set_default_route(from);
   publish_ports(from);

@@ -158,7 +158,7 @@ class Server {
 };
 
 /// What a client in the calling thread's namespace gets: the answer, "refused" or "silence".
-inline std::string ask(int type, const std::string& address, int port, int timeout_ms = 500) {
+inline std::string ask(int type, const std::string& address, int port, int timeout_ms = 5000) {
   const os::Fd fd(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const SocketAddress to(address, port);
   if (::connect(fd.get(), to.get(), sizeof to.in) < 0 && errno != EINPROGRESS) {
@@ -175,7 +175,7 @@ inline std::string ask(int type, const std::string& address, int port, int timeo
 }
 
 inline std::string ask_from(const os::Fd& netns, int type, const std::string& address, int port,
-                            int timeout_ms = 500) {
+                            int timeout_ms = 5000) {
   std::string answer;
   os::in_network_namespace(netns, [&] { answer = ask(type, address, port, timeout_ms); });
   return answer;

@@ -46,7 +46,8 @@ class Networks {
   /// All containers that live have been restored: what nobody owns is removed.
   void restored();
 
-  /// Live: adds or removes an interface of a running container.
+  /// Live: adds or removes an interface of a running container, and publishes the event (those
+  /// of a container's start and end are published by who starts and ends it).
   void connect(Sandbox& sandbox, const EndpointRequest& endpoint);
   void disconnect(Sandbox& sandbox, std::string_view network);
 

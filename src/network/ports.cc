@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/time.h"
 #include "network/address.h"
 #include "os/namespace.h"
 
@@ -19,16 +20,23 @@ namespace {
 using base::fail;
 using base::Kind;
 
-struct PortRange {
+constexpr std::int64_t kRangeIsGoodForNs = 1'000'000'000;
+
+}  // namespace
+
+struct EphemeralPorts {
   std::uint16_t first = 49153;
   std::uint16_t last = 65535;
   std::vector<std::pair<std::uint16_t, std::uint16_t>> reserved;
+  std::int64_t read_at_ns = 0;
 
   bool allows(std::uint16_t port) const {
     return std::none_of(reserved.begin(), reserved.end(),
                         [&](const auto& r) { return port >= r.first && port <= r.second; });
   }
 };
+
+namespace {
 
 std::uint16_t number(std::string_view text, std::uint16_t otherwise) {
   std::uint16_t value = 0;
@@ -37,8 +45,9 @@ std::uint16_t number(std::string_view text, std::uint16_t otherwise) {
 }
 
 /// net.ipv4.ip_local_port_range without net.ipv4.ip_local_reserved_ports.
-PortRange ephemeral_ports() {
-  PortRange range;
+EphemeralPorts ephemeral_ports() {
+  EphemeralPorts range;
+  range.read_at_ns = base::monotonic_ns();
   try {
     const std::string bounds = os::read_sysctl("net/ipv4/ip_local_port_range");
     const std::size_t gap = bounds.find_first_of(" \t");
@@ -223,6 +232,13 @@ void PortTable::refuse(Attempt last, const PortChoice& choice, std::uint16_t por
        protocol_name(choice.protocol), reason);
 }
 
+const EphemeralPorts& PortTable::ephemeral() {
+  if (!ephemeral_ || base::monotonic_ns() - ephemeral_->read_at_ns > kRangeIsGoodForNs) {
+    ephemeral_ = std::make_shared<const EphemeralPorts>(ephemeral_ports());
+  }
+  return *ephemeral_;
+}
+
 PortReservation PortTable::reserve(const PortChoice& choice) {
   PortReservation reservation;
   const std::lock_guard lock(mutex_);
@@ -238,7 +254,7 @@ PortReservation PortTable::reserve(const PortChoice& choice) {
     refuse(last, choice, choice.last);
   }
   // Docker: the next after the last one given, not the lowest free: a port rests.
-  const PortRange range = ephemeral_ports();
+  const EphemeralPorts& range = ephemeral();
   const std::uint32_t count = std::uint32_t{range.last} - range.first + 1;
   if (last_random_ < range.first || last_random_ > range.last) last_random_ = range.last;
   for (std::uint32_t tried = 0; tried < count; ++tried) {

@@ -23,6 +23,7 @@
 namespace wharf::network {
 
 class PortTable;
+struct EphemeralPorts;
 
 /// One host port, on one or several addresses; given back when destroyed.
 class PortReservation {
@@ -81,13 +82,15 @@ class PortTable {
   void take(const PortChoice& choice, std::uint16_t port, PortReservation& reservation);
   [[noreturn]] void refuse(Attempt last, const PortChoice& choice, std::uint16_t port) const;
   void give_back(const PortReservation& reservation);
+  const EphemeralPorts& ephemeral();
 
   mutable std::mutex mutex_;
   std::set<Key> taken_;
   /// How many addresses of one family (true: IPv6) have a port: "any address" needs none.
   std::map<std::tuple<bool, Protocol, std::uint16_t>, int> any_taken_;
   std::uint16_t last_random_ = 0;
-  Refusal failed_;  ///< Of the last attempt.
+  std::shared_ptr<const EphemeralPorts> ephemeral_;  ///< Read again after a second.
+  Refusal failed_;                                   ///< Of the last attempt.
 };
 
 }  // namespace wharf::network

@@ -32,24 +32,15 @@ EndpointState::Membership& EndpointState::Membership::operator=(Membership&& oth
     state = std::exchange(other.state, nullptr);
     entry = std::move(other.entry);
     container_id = std::move(other.container_id);
-    announced = other.announced;
   }
   return *this;
 }
 
 void EndpointState::Membership::leave() {
   if (!state) return;
-  {
-    const std::lock_guard lock(state->mutex);
-    entry->members.erase(container_id);
-  }
-  if (announced) state->publish("disconnect", *entry, container_id);
+  const std::lock_guard lock(state->mutex);
+  entry->members.erase(container_id);
   state = nullptr;
-}
-
-void EndpointState::announce() {
-  membership.announced = true;
-  membership.state->publish("connect", entry(), membership.container_id);
 }
 
 int SandboxState::next_index() const {

@@ -88,7 +88,6 @@ struct EndpointState {
     Networks::State* state = nullptr;
     EntryPointer entry;
     std::string container_id;
-    bool announced = false;  ///< "connect" was published, so leaving publishes "disconnect".
     Membership() = default;
     Membership(Networks::State& of, EntryPointer at, const Member& member);
     Membership(Membership&& other) noexcept;
@@ -104,7 +103,6 @@ struct EndpointState {
   int index = 0;  ///< Of the interface in the container; 0 where there is none.
 
   const Entry& entry() const { return *membership.entry; }
-  void announce();
 };
 
 struct SandboxState {

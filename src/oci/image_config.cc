@@ -15,8 +15,10 @@ struct Fields<oci::Healthcheck> {
   using H = oci::Healthcheck;
   static constexpr auto table = std::make_tuple(
       field("Test", &H::test, Omit::Empty), field("Interval", &H::interval_ns, Omit::Empty),
-      field("Timeout", &H::timeout_ns, Omit::Empty), field("StartPeriod", &H::start_period_ns, Omit::Empty),
-      field("StartInterval", &H::start_interval_ns, Omit::Empty), field("Retries", &H::retries, Omit::Empty));
+      field("Timeout", &H::timeout_ns, Omit::Empty),
+      field("StartPeriod", &H::start_period_ns, Omit::Empty),
+      field("StartInterval", &H::start_interval_ns, Omit::Empty),
+      field("Retries", &H::retries, Omit::Empty));
 };
 
 template <>
@@ -27,9 +29,10 @@ struct Fields<oci::RunConfig> {
       field("Env", &R::env, Omit::Empty), field("Entrypoint", &R::entrypoint, Omit::Empty),
       field("Cmd", &R::cmd, Omit::Empty), field("Volumes", &R::volumes, Omit::Empty),
       field("WorkingDir", &R::working_dir, Omit::Empty), field("Labels", &R::labels, Omit::Empty),
-      field("StopSignal", &R::stop_signal, Omit::Empty), field("ArgsEscaped", &R::args_escaped, Omit::Empty),
-      field("Healthcheck", &R::healthcheck, Omit::Empty), field("OnBuild", &R::on_build, Omit::Empty),
-      field("Shell", &R::shell, Omit::Empty));
+      field("StopSignal", &R::stop_signal, Omit::Empty),
+      field("ArgsEscaped", &R::args_escaped, Omit::Empty),
+      field("Healthcheck", &R::healthcheck, Omit::Empty),
+      field("OnBuild", &R::on_build, Omit::Empty), field("Shell", &R::shell, Omit::Empty));
 };
 
 template <>
@@ -52,10 +55,12 @@ struct Fields<oci::ImageConfig> {
   using I = oci::ImageConfig;
   static constexpr auto table = std::make_tuple(
       field("created", &I::created, Omit::Empty), field("author", &I::author, Omit::Empty),
-      field("architecture", &I::architecture), field("variant", &I::variant, Omit::Empty), field("os", &I::os),
-      field("os.version", &I::os_version, Omit::Empty), field("os.features", &I::os_features, Omit::Empty),
-      field("config", &I::config), field("rootfs", &I::rootfs), field("history", &I::history, Omit::Empty),
-      field("comment", &I::comment, Omit::Empty), field("docker_version", &I::docker_version, Omit::Empty));
+      field("architecture", &I::architecture), field("variant", &I::variant, Omit::Empty),
+      field("os", &I::os), field("os.version", &I::os_version, Omit::Empty),
+      field("os.features", &I::os_features, Omit::Empty), field("config", &I::config),
+      field("rootfs", &I::rootfs), field("history", &I::history, Omit::Empty),
+      field("comment", &I::comment, Omit::Empty),
+      field("docker_version", &I::docker_version, Omit::Empty));
 };
 
 }  // namespace wharf::base
@@ -67,7 +72,8 @@ using base::fail;
 using base::Kind;
 
 void refuse_nul(std::string_view text, const char* member) {
-  if (text.find('\0') != std::string_view::npos) fail(Kind::InvalidArgument, "image config: NUL byte in {}", member);
+  if (text.find('\0') != std::string_view::npos)
+    fail(Kind::InvalidArgument, "image config: NUL byte in {}", member);
 }
 
 void refuse_nul(const Strings& list, const char* member) {
@@ -117,12 +123,13 @@ base::Time ImageConfig::created_time() const {
 
 ImageConfig parse_image_config(std::string_view bytes) {
   if (bytes.size() > kImageConfigLimit) {
-    fail(Kind::InvalidArgument, "image config has {} bytes, more than the limit of {}", bytes.size(),
-         kImageConfigLimit);
+    fail(Kind::InvalidArgument, "image config has {} bytes, more than the limit of {}",
+         bytes.size(), kImageConfigLimit);
   }
   const base::Json json = base::parse_json(bytes);
   if (!json.is_object()) fail(Kind::InvalidArgument, "image config is not an object");
-  if (const base::Json* rootfs = base::find(json.get_object(), "rootfs"); !rootfs || !rootfs->is_object()) {
+  if (const base::Json* rootfs = base::find(json.get_object(), "rootfs");
+      !rootfs || !rootfs->is_object()) {
     fail(Kind::InvalidArgument, "image config: rootfs missing");
   }
   ImageConfig config;
@@ -131,12 +138,14 @@ ImageConfig parse_image_config(std::string_view bytes) {
   } catch (const base::Error& error) {
     fail(Kind::InvalidArgument, "image config: {}", error.what());
   }
-  if (config.rootfs.type != "layers") fail(Kind::InvalidArgument, "image config: rootfs type {:.40}", config.rootfs.type);
+  if (config.rootfs.type != "layers")
+    fail(Kind::InvalidArgument, "image config: rootfs type {:.40}", config.rootfs.type);
   if (config.history.size() > kHistoryLimit) {
     fail(Kind::InvalidArgument, "image config: history has more than {} entries", kHistoryLimit);
   }
   for (const std::string& diff_id : config.rootfs.diff_ids) {
-    if (!base::Digest::valid(diff_id)) fail(Kind::InvalidArgument, "image config: invalid diff id {:.100}", diff_id);
+    if (!base::Digest::valid(diff_id))
+      fail(Kind::InvalidArgument, "image config: invalid diff id {:.100}", diff_id);
   }
   config.created_time();  // Throws where it is no time.
   for (const History& step : config.history) {
@@ -146,8 +155,12 @@ ImageConfig parse_image_config(std::string_view bytes) {
   return config;
 }
 
-std::string image_config_text(const ImageConfig& config) { return base::to_text(base::to_json(config)); }
+std::string image_config_text(const ImageConfig& config) {
+  return base::to_text(base::to_json(config));
+}
 
-base::Json to_json(const RunConfig& config) { return base::to_json<RunConfig>(config); }
+base::Json to_json(const RunConfig& config) {
+  return base::to_json<RunConfig>(config);
+}
 
 }  // namespace wharf::oci

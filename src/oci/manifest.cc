@@ -24,12 +24,14 @@ std::string string_member(const JsonObject& object, std::string_view key, const 
   return std::string(value->get_string());
 }
 
-std::map<std::string, std::string> annotations_of(const JsonObject& object, const std::string& what) {
+std::map<std::string, std::string> annotations_of(const JsonObject& object,
+                                                  const std::string& what) {
   std::map<std::string, std::string> annotations;
   const Json* value = base::find(object, "annotations");
   if (!value || value->is_null()) return annotations;
   for (const auto& [key, text] : object_of(*value, what + ": annotations")) {
-    if (!text.is_string()) fail(Kind::InvalidArgument, "{}: annotation {} is not a string", what, std::string_view(key));
+    if (!text.is_string())
+      fail(Kind::InvalidArgument, "{}: annotation {} is not a string", what, std::string_view(key));
     annotations.emplace(key, text.get_string());
   }
   return annotations;
@@ -38,7 +40,8 @@ std::map<std::string, std::string> annotations_of(const JsonObject& object, cons
 const base::JsonArray& list_of(const Json& json, std::string_view what, std::size_t limit) {
   if (!json.is_array()) fail(Kind::InvalidArgument, "{} is not a list", what);
   if (json.get_array().size() > limit) {
-    fail(Kind::InvalidArgument, "{} has {} entries, more than the limit of {}", what, json.get_array().size(), limit);
+    fail(Kind::InvalidArgument, "{} has {} entries, more than the limit of {}", what,
+         json.get_array().size(), limit);
   }
   return json.get_array();
 }
@@ -56,7 +59,8 @@ void check_version(const JsonObject& document) {
   const Json* version = base::find(document, "schemaVersion");
   if (!version || !version->is_number() || version->to_number<double>() != 2.0) {
     if (base::find(document, "fsLayers")) {
-      fail(Kind::InvalidArgument, "Docker image manifest version 2, schema 1 is not supported: rebuild the image");
+      fail(Kind::InvalidArgument,
+           "Docker image manifest version 2, schema 1 is not supported: rebuild the image");
     }
     fail(Kind::InvalidArgument, "manifest: schemaVersion is not 2");
   }
@@ -80,11 +84,12 @@ std::string type_of(const JsonObject& document, std::string_view content_type, b
   const std::string_view transport = content_type.substr(0, content_type.find(';'));
   const bool says = is_index_type(transport) || is_manifest_type(transport);
   if (!own.empty() && says && own != transport) {
-    fail(Kind::InvalidArgument, "manifest: mediaType {} does not match Content-Type {}", own, transport);
+    fail(Kind::InvalidArgument, "manifest: mediaType {} does not match Content-Type {}", own,
+         transport);
   }
   const std::string type = !own.empty() ? own
                            : says       ? std::string(transport)
-                                        : std::string(index ? media::kOciIndex : media::kOciManifest);
+                                  : std::string(index ? media::kOciIndex : media::kOciManifest);
   if (!is_index_type(type) && !is_manifest_type(type)) {
     fail(Kind::InvalidArgument, "unsupported manifest media type {}", type);
   }
@@ -105,9 +110,15 @@ JsonObject descriptor_head(const Descriptor& descriptor) {
 
 }  // namespace
 
-bool is_manifest_type(std::string_view type) { return type == media::kOciManifest || type == media::kDockerManifest; }
-bool is_index_type(std::string_view type) { return type == media::kOciIndex || type == media::kDockerList; }
-bool is_config_type(std::string_view type) { return type == media::kOciConfig || type == media::kDockerConfig; }
+bool is_manifest_type(std::string_view type) {
+  return type == media::kOciManifest || type == media::kDockerManifest;
+}
+bool is_index_type(std::string_view type) {
+  return type == media::kOciIndex || type == media::kDockerList;
+}
+bool is_config_type(std::string_view type) {
+  return type == media::kOciConfig || type == media::kDockerConfig;
+}
 
 bool is_layer_type(std::string_view type) {
   return type.starts_with("application/vnd.oci.image.layer.") ||
@@ -120,12 +131,14 @@ Descriptor descriptor_from_json(const Json& json, const std::string& what) {
   Descriptor descriptor;
   descriptor.media_type = string_member(object, "mediaType", what);
   const std::string digest = string_member(object, "digest", what);
-  if (!base::Digest::valid(digest)) fail(Kind::InvalidArgument, "{}: invalid digest {:.100}", what, digest);
+  if (!base::Digest::valid(digest))
+    fail(Kind::InvalidArgument, "{}: invalid digest {:.100}", what, digest);
   descriptor.digest = base::Digest::parse(digest);
   const Json* size = base::find(object, "size");
   boost::system::error_code wrong;
   if (size) descriptor.size_bytes = size->to_number<std::int64_t>(wrong);
-  if (!size || wrong || descriptor.size_bytes < 0) fail(Kind::InvalidArgument, "{}: invalid size", what);
+  if (!size || wrong || descriptor.size_bytes < 0)
+    fail(Kind::InvalidArgument, "{}: invalid size", what);
   descriptor.artifact_type = string_member(object, "artifactType", what);
   descriptor.annotations = annotations_of(object, what);
   if (const Json* platform = base::find(object, "platform"); platform && !platform->is_null()) {
@@ -142,10 +155,12 @@ Descriptor descriptor_from_json(const Json& json, const std::string& what) {
 
 Document parse_document(std::string_view bytes, std::string_view content_type) {
   if (bytes.size() > kManifestLimit) {
-    fail(Kind::InvalidArgument, "manifest has {} bytes, more than the limit of {}", bytes.size(), kManifestLimit);
+    fail(Kind::InvalidArgument, "manifest has {} bytes, more than the limit of {}", bytes.size(),
+         kManifestLimit);
   }
   if (content_type.starts_with(kSchema1)) {
-    fail(Kind::InvalidArgument, "Docker image manifest version 2, schema 1 is not supported: rebuild the image");
+    fail(Kind::InvalidArgument,
+         "Docker image manifest version 2, schema 1 is not supported: rebuild the image");
   }
   const Json json = base::parse_json(bytes);
   const JsonObject& document = object_of(json, "manifest");
@@ -153,12 +168,14 @@ Document parse_document(std::string_view bytes, std::string_view content_type) {
   const Json* manifests = base::find(document, "manifests");
   const bool has_layers = base::find(document, "layers") || base::find(document, "config");
   if (manifests && has_layers) fail(Kind::InvalidArgument, "manifest: both layers and manifests");
-  if (base::find(document, "fsLayers")) fail(Kind::InvalidArgument, "manifest: fsLayers belongs to schema 1");
+  if (base::find(document, "fsLayers"))
+    fail(Kind::InvalidArgument, "manifest: fsLayers belongs to schema 1");
   std::string type = type_of(document, content_type, manifests != nullptr);
   if (!manifests) return read_manifest(document, std::move(type));
   Index index;
   // Docker writes null for an index of nothing.
-  if (!manifests->is_null()) index.manifests = descriptors(*manifests, "index: manifests", kIndexEntryLimit);
+  if (!manifests->is_null())
+    index.manifests = descriptors(*manifests, "index: manifests", kIndexEntryLimit);
   index.annotations = annotations_of(document, "index");
   index.media_type = std::move(type);
   return index;

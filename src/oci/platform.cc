@@ -11,12 +11,12 @@ namespace {
 using base::fail;
 using base::Kind;
 
-constexpr std::array<std::string_view, 15> kSystems = {"aix",     "android", "darwin", "dragonfly", "freebsd",
-                                                       "hurd",    "illumos", "ios",    "js",        "linux",
-                                                       "netbsd",  "openbsd", "plan9",  "solaris",   "windows"};
+constexpr std::array<std::string_view, 15> kSystems = {
+    "aix", "android", "darwin", "dragonfly", "freebsd", "hurd",    "illumos", "ios",
+    "js",  "linux",   "netbsd", "openbsd",   "plan9",   "solaris", "windows"};
 constexpr std::array<std::string_view, 17> kArchitectures = {
-    "386",    "amd64",    "arm",    "arm64",   "loong64", "mips",  "mipsle", "mips64", "mips64le",
-    "ppc64",  "ppc64le",  "riscv64", "s390",   "s390x",   "sparc", "sparc64", "wasm"};
+    "386",   "amd64",   "arm",     "arm64", "loong64", "mips",  "mipsle",  "mips64", "mips64le",
+    "ppc64", "ppc64le", "riscv64", "s390",  "s390x",   "sparc", "sparc64", "wasm"};
 
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& known, std::string_view name) {
@@ -25,8 +25,8 @@ bool among(const std::array<std::string_view, N>& known, std::string_view name) 
 
 bool specifier_component(std::string_view part) {
   return !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-           c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
   });
 }
 
@@ -45,7 +45,8 @@ Platform detect_host() {
   ::uname(&name);
   Platform host{.architecture = name.machine, .os = "linux"};
   host = normalized(std::move(host));
-  if (host.architecture == "amd64") host.variant = amd64_level() > 1 ? fmt::format("v{}", amd64_level()) : "";
+  if (host.architecture == "amd64")
+    host.variant = amd64_level() > 1 ? fmt::format("v{}", amd64_level()) : "";
   return host;
 }
 
@@ -82,27 +83,32 @@ Platform normalized(Platform platform) {
   if (arch == "amd64" && variant == "v1") variant.clear();
   if (arch == "arm64" && (variant == "8" || variant == "v8")) variant.clear();
   if (arch == "arm" && variant.empty()) variant = "v7";
-  if (arch == "arm" && variant.size() == 1 && variant[0] >= '5' && variant[0] <= '8') variant.insert(0, "v");
+  if (arch == "arm" && variant.size() == 1 && variant[0] >= '5' && variant[0] <= '8')
+    variant.insert(0, "v");
   return platform;
 }
 
 Platform parse_platform(std::string_view specifier) {
   if (specifier.find('*') != std::string_view::npos) {
-    fail(Kind::InvalidArgument, "{}: wildcards not yet supported: invalid argument", base::quoted(specifier));
+    fail(Kind::InvalidArgument, "{}: wildcards not yet supported: invalid argument",
+         base::quoted(specifier));
   }
   const std::vector<std::string> parts = base::split(specifier, '/');
   for (const std::string& part : parts) {
     if (specifier_component(part)) continue;
     fail(Kind::InvalidArgument,
-         "{} is an invalid component of {}: platform specifier component must match \"^[A-Za-z0-9_.-]+$\": "
+         "{} is an invalid component of {}: platform specifier component must match "
+         "\"^[A-Za-z0-9_.-]+$\": "
          "invalid argument",
          base::quoted(part), base::quoted(specifier));
   }
   if (parts.size() > 3) {
-    fail(Kind::InvalidArgument, "{}: cannot parse platform specifier: invalid argument", base::quoted(specifier));
+    fail(Kind::InvalidArgument, "{}: cannot parse platform specifier: invalid argument",
+         base::quoted(specifier));
   }
   if (parts.size() > 1) {
-    return normalized({.architecture = parts[1], .os = parts[0], .variant = parts.size() > 2 ? parts[2] : ""});
+    return normalized(
+        {.architecture = parts[1], .os = parts[0], .variant = parts.size() > 2 ? parts[2] : ""});
   }
   Platform one = normalized({.architecture = parts[0], .os = parts[0]});
   if (among(kSystems, one.os)) return {.architecture = host_platform().architecture, .os = one.os};

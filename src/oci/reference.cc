@@ -14,11 +14,21 @@ constexpr std::string_view kLegacyDomain = "index.docker.io";
 constexpr std::string_view kOfficialPrefix = "library/";
 constexpr std::string_view kFormat = "invalid reference format";
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool lower_letter(char c) { return c >= 'a' && c <= 'z'; }
-bool letter(char c) { return lower_letter(c) || (c >= 'A' && c <= 'Z'); }
-bool word(char c) { return letter(c) || digit(c) || c == '_'; }
-bool hex_digit(char c) { return digit(c) || (c >= 'a' && c <= 'f'); }
+bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool lower_letter(char c) {
+  return c >= 'a' && c <= 'z';
+}
+bool letter(char c) {
+  return lower_letter(c) || (c >= 'A' && c <= 'Z');
+}
+bool word(char c) {
+  return letter(c) || digit(c) || c == '_';
+}
+bool hex_digit(char c) {
+  return digit(c) || (c >= 'a' && c <= 'f');
+}
 
 bool all(std::string_view text, bool (*is)(char)) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is);
@@ -46,7 +56,8 @@ bool valid_domain(std::string_view domain) {
     host = host.substr(0, colon);
   }
   const auto parts = base::split(host, '.');
-  return std::all_of(parts.begin(), parts.end(), [](const auto& p) { return valid_domain_component(p); });
+  return std::all_of(parts.begin(), parts.end(),
+                     [](const auto& p) { return valid_domain_component(p); });
 }
 
 /// Lower-case letters and digits, joined by one '.', one or two '_', or any number of '-'.
@@ -62,7 +73,8 @@ bool valid_path_component(std::string_view part) {
     std::size_t n = 0;
     while (part[i + n] == separator) ++n;  // The last character is plain: this ends.
     if (!plain(part[i + n])) return false;
-    const bool fine = (separator == '-') || (separator == '.' && n == 1) || (separator == '_' && n <= 2);
+    const bool fine =
+        (separator == '-') || (separator == '.' && n == 1) || (separator == '_' && n <= 2);
     if (!fine) return false;
     i += n;
   }
@@ -71,7 +83,8 @@ bool valid_path_component(std::string_view part) {
 
 bool valid_path(std::string_view path) {
   const auto parts = base::split(path, '/');
-  return std::all_of(parts.begin(), parts.end(), [](const auto& p) { return valid_path_component(p); });
+  return std::all_of(parts.begin(), parts.end(),
+                     [](const auto& p) { return valid_path_component(p); });
 }
 
 struct Parts {
@@ -104,27 +117,33 @@ base::Digest parse_digest(std::string_view text) {
   const std::size_t colon = text.find(':');
   const auto not_hex = [](char c) { return !hex_digit(c) && !(c >= 'A' && c <= 'F'); };
   const std::string_view digits = colon == std::string_view::npos ? "" : text.substr(colon + 1);
-  const bool in_grammar = colon > 0 && colon != std::string_view::npos && letter(text[0]) && digits.size() >= 32 &&
+  const bool in_grammar = colon > 0 && colon != std::string_view::npos && letter(text[0]) &&
+                          digits.size() >= 32 &&
                           std::none_of(digits.begin(), digits.end(), not_hex);
   if (!in_grammar) fail(Kind::InvalidArgument, "{}", kFormat);
-  if (text.substr(0, colon) != "sha256") fail(Kind::InvalidArgument, "unsupported digest algorithm");
+  if (text.substr(0, colon) != "sha256")
+    fail(Kind::InvalidArgument, "unsupported digest algorithm");
   if (digits.size() != 64) fail(Kind::InvalidArgument, "invalid checksum digest length");
   fail(Kind::InvalidArgument, "invalid checksum digest format");
 }
 
-bool is_identifier(std::string_view text) { return text.size() == 64 && all(text, hex_digit); }
+bool is_identifier(std::string_view text) {
+  return text.size() == 64 && all(text, hex_digit);
+}
 
 }  // namespace
 
 bool valid_tag(std::string_view tag) {
   if (tag.empty() || tag.size() > kTagLimit || !word(tag.front())) return false;
-  return std::all_of(tag.begin(), tag.end(), [](char c) { return word(c) || c == '.' || c == '-'; });
+  return std::all_of(tag.begin(), tag.end(),
+                     [](char c) { return word(c) || c == '.' || c == '-'; });
 }
 
 Reference Reference::parse(std::string_view text) {
   if (text.empty()) fail(Kind::InvalidArgument, "{}", kFormat);
   if (is_identifier(text)) {
-    fail(Kind::InvalidArgument, "invalid repository name ({}), cannot specify 64-byte hexadecimal strings", text);
+    fail(Kind::InvalidArgument,
+         "invalid repository name ({}), cannot specify 64-byte hexadecimal strings", text);
   }
   const Parts parts = split_domain(text);
   std::string_view rest = parts.rest;
@@ -144,7 +163,8 @@ Reference Reference::parse(std::string_view text) {
   }
   if (!valid_domain(parts.domain) || !valid_path(rest)) fail(Kind::InvalidArgument, "{}", kFormat);
   if (rest.size() > kRepositoryNameLimit) {
-    fail(Kind::InvalidArgument, "repository name must not be more than {} characters", kRepositoryNameLimit);
+    fail(Kind::InvalidArgument, "repository name must not be more than {} characters",
+         kRepositoryNameLimit);
   }
   reference.domain_ = parts.domain;
   reference.path_ = rest;
@@ -169,7 +189,8 @@ std::string Reference::familiar_name() const {
   if (domain_ != kDefaultDomain) return name();
   // "library/a/b" keeps its prefix: without it, "a/b" would be another repository.
   const std::string_view path = path_;
-  if (path.starts_with(kOfficialPrefix) && path.find('/', kOfficialPrefix.size()) == std::string_view::npos) {
+  if (path.starts_with(kOfficialPrefix) &&
+      path.find('/', kOfficialPrefix.size()) == std::string_view::npos) {
     return std::string(path.substr(kOfficialPrefix.size()));
   }
   return path_;
@@ -208,10 +229,13 @@ Reference Reference::trimmed() const {
   return bare;
 }
 
-std::string AnyReference::shown() const { return name ? name->with_default_tag().familiar() : digest.text(); }
+std::string AnyReference::shown() const {
+  return name ? name->with_default_tag().familiar() : digest.text();
+}
 
 AnyReference parse_any_reference(std::string_view text) {
-  if (is_identifier(text)) return {std::nullopt, base::Digest::parse("sha256:" + std::string(text))};
+  if (is_identifier(text))
+    return {std::nullopt, base::Digest::parse("sha256:" + std::string(text))};
   if (base::Digest::valid(text)) return {std::nullopt, base::Digest::parse(text)};
   return {Reference::parse(text), {}};
 }

@@ -21,7 +21,8 @@ constexpr std::int64_t kMinimumBytesPerWindow = 16 << 10;
 
 class BlobFetch {
  public:
-  BlobFetch(Session& session, const oci::Descriptor& descriptor, const std::function<void(std::string_view)>& sink)
+  BlobFetch(Session& session, const oci::Descriptor& descriptor,
+            const std::function<void(std::string_view)>& sink)
       : session_(session), descriptor_(descriptor), sink_(sink), buffer_(kReadBytes) {}
 
   void run() {
@@ -35,7 +36,8 @@ class BlobFetch {
     }
     const base::Digest digest = hash_.finish();
     if (digest == descriptor_.digest) return;
-    fail(Kind::InvalidArgument, "blob {}: wrong digest, the registry sent {}", descriptor_.digest.text(), digest.text());
+    fail(Kind::InvalidArgument, "blob {}: wrong digest, the registry sent {}",
+         descriptor_.digest.text(), digest.text());
   }
 
  private:
@@ -47,8 +49,10 @@ class BlobFetch {
     // An expired link of a content network: the registry makes a new one.
     const bool expired = answer.redirected && (status == 403 || status == 400);
     if (worth_retry(status) || expired || status == 416) {
-      if (failures_ + 1 >= session_.settings().max_download_attempts) session_.fail_status(call, answer);
-      again(fmt::format("status {}", status), retry_after(answer.response.header("retry-after"), base::now()));
+      if (failures_ + 1 >= session_.settings().max_download_attempts)
+        session_.fail_status(call, answer);
+      again(fmt::format("status {}", status),
+            retry_after(answer.response.header("retry-after"), base::now()));
       return;
     }
     if (status == 404 && session_.leave_mirror()) return;
@@ -61,8 +65,10 @@ class BlobFetch {
   /// 206 may start before what was asked for, never after it.
   std::int64_t check_range(std::string_view range) const {
     std::int64_t start = -1;
-    if (range.starts_with("bytes ")) std::from_chars(range.data() + 6, range.data() + range.size(), start);
-    if (start < 0 || start > done_) fail(Kind::InvalidArgument, "blob {}: the registry sent another range", name());
+    if (range.starts_with("bytes "))
+      std::from_chars(range.data() + 6, range.data() + range.size(), start);
+    if (start < 0 || start > done_)
+      fail(Kind::InvalidArgument, "blob {}: the registry sent another range", name());
     return done_ - start;
   }
 
@@ -73,8 +79,9 @@ class BlobFetch {
       const std::int64_t before_sink = base::monotonic_ns();
       in_window += static_cast<std::int64_t>(n);
       if (before_sink > window_ends) {
-        if (in_window < kMinimumBytesPerWindow) fail(Kind::Unavailable, "blob {}: {} bytes in {} s", name(), in_window,
-                                                     session_.settings().idle_timeout_ms / 1000);
+        if (in_window < kMinimumBytesPerWindow)
+          fail(Kind::Unavailable, "blob {}: {} bytes in {} s", name(), in_window,
+               session_.settings().idle_timeout_ms / 1000);
         window_ends = before_sink + window_ns();
         in_window = 0;
       }
@@ -82,7 +89,8 @@ class BlobFetch {
       // Time in which we were the slow side does not count against the peer.
       window_ends += base::monotonic_ns() - before_sink;
     }
-    if (done_ < descriptor_.size_bytes) fail(Kind::Unavailable, "blob {}: unexpected EOF at byte {}", name(), done_);
+    if (done_ < descriptor_.size_bytes)
+      fail(Kind::Unavailable, "blob {}: unexpected EOF at byte {}", name(), done_);
   }
 
   void take(std::string_view bytes) {
@@ -112,7 +120,9 @@ class BlobFetch {
     session_.wait_before_retry(failures_, at_least);
   }
 
-  std::int64_t window_ns() const { return std::int64_t{session_.settings().idle_timeout_ms} * 1'000'000; }
+  std::int64_t window_ns() const {
+    return std::int64_t{session_.settings().idle_timeout_ms} * 1'000'000;
+  }
   const std::string& name() const { return descriptor_.digest.text(); }
 
   /// After so much came, earlier failures are forgotten: a large blob may break often.
@@ -133,7 +143,8 @@ class BlobFetch {
 
 }  // namespace
 
-void Repository::blob(const oci::Descriptor& descriptor, const std::function<void(std::string_view)>& sink) const {
+void Repository::blob(const oci::Descriptor& descriptor,
+                      const std::function<void(std::string_view)>& sink) const {
   BlobFetch(*session_, descriptor, sink).run();
 }
 

@@ -11,7 +11,7 @@ namespace wharf::registry {
 inline constexpr std::size_t kChallengeLimit = 16;
 
 struct Challenge {
-  std::string scheme;  ///< Lower case: "bearer", "basic".
+  std::string scheme;                             ///< Lower case: "bearer", "basic".
   std::map<std::string, std::string> parameters;  ///< Names in lower case.
 
   const std::string& get(const std::string& name) const;

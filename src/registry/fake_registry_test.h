@@ -48,7 +48,8 @@ class FakeRegistry {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    os::check(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
+    os::check(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
+              "bind");
     socklen_t bytes = sizeof address;
     ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &bytes);
     port_ = ntohs(address.sin_port);
@@ -72,7 +73,8 @@ class FakeRegistry {
   }
   int count(std::string_view method, std::string_view part) const {
     int n = 0;
-    for (const Seen& one : seen()) n += one.method == method && one.target.find(part) != std::string::npos;
+    for (const Seen& one : seen())
+      n += one.method == method && one.target.find(part) != std::string::npos;
     return n;
   }
 
@@ -115,7 +117,8 @@ class FakeRegistry {
     for (int waited = 0; waited < reply.silent_ms && !ending_; waited += 20) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
-    std::string out = fmt::format("HTTP/1.1 {} Whatever\r\nContent-Length: {}\r\n", reply.status, reply.body.size());
+    std::string out = fmt::format("HTTP/1.1 {} Whatever\r\nContent-Length: {}\r\n", reply.status,
+                                  reply.body.size());
     for (const auto& [name, value] : reply.headers) out += name + ": " + value + "\r\n";
     out += "\r\n";
     if (request.method != "HEAD") out += reply.body.substr(0, reply.cut_after);
@@ -132,7 +135,8 @@ class FakeRegistry {
     for (std::size_t i = 1; i < lines.size(); ++i) {
       const std::size_t colon = lines[i].find(':');
       if (colon == std::string::npos) continue;
-      request.headers[base::lower(lines[i].substr(0, colon))] = base::trim(lines[i].substr(colon + 1));
+      request.headers[base::lower(lines[i].substr(0, colon))] =
+          base::trim(lines[i].substr(colon + 1));
     }
     return request;
   }

@@ -66,7 +66,8 @@ http::TlsOptions tls_options(const Settings& settings, const http::Url& url, boo
     os::Path key = file.path();
     key.replace_extension(".key");
     if (!std::filesystem::exists(key, absent)) {
-      fail(Kind::InvalidArgument, "missing key {} for client certificate {}", key.string(), file.path().string());
+      fail(Kind::InvalidArgument, "missing key {} for client certificate {}", key.string(),
+           file.path().string());
     }
     options.certificate_file = file.path();
     options.key_file = key;
@@ -82,7 +83,8 @@ Place place_of(std::string_view host) {
   if (address.empty()) return Place::Public;
   constexpr std::string_view kAny6("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
   constexpr std::string_view kLoopback6("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16);
-  if (within(address, "127.0.0.0/8") || within(address, "0.0.0.0/8") || address == kLoopback6 || address == kAny6) {
+  if (within(address, "127.0.0.0/8") || within(address, "0.0.0.0/8") || address == kLoopback6 ||
+      address == kAny6) {
     return Place::Loopback;
   }
   if (within(address, "169.254.0.0/16") || within(address, "fe80::/10")) return Place::LinkLocal;
@@ -101,7 +103,8 @@ std::vector<std::string> look_up(const std::string& host) {
   std::vector<std::string> addresses;
   for (const addrinfo* one = found; one; one = one->ai_next) {
     std::array<char, NI_MAXHOST> text{};
-    if (::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0) {
+    if (::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0,
+                      NI_NUMERICHOST) == 0) {
       addresses.emplace_back(text.data());
     }
   }

@@ -15,14 +15,16 @@ constexpr std::string_view kHubServer = "https://index.docker.io/v1/";
 /// Docker: a server address is "host[:port]", with a scheme and a path or without.
 std::string domain_of(std::string_view server) {
   if (server.empty() || server == kHubServer) return "docker.io";
-  if (const std::size_t scheme = server.find("://"); scheme != std::string_view::npos) server.remove_prefix(scheme + 3);
+  if (const std::size_t scheme = server.find("://"); scheme != std::string_view::npos)
+    server.remove_prefix(scheme + 3);
   server = server.substr(0, server.find('/'));
   return std::string(server == "index.docker.io" ? "docker.io" : server);
 }
 
 /// The client may send whatever it has stored: it is used only for its own server.
 Credentials only_for(const std::string& domain, Credentials credentials) {
-  if (credentials.server_address.empty() || domain_of(credentials.server_address) == domain) return credentials;
+  if (credentials.server_address.empty() || domain_of(credentials.server_address) == domain)
+    return credentials;
   return {};
 }
 
@@ -49,20 +51,26 @@ struct Shared {
   Settings settings;
 };
 
-Registry::Registry(Settings settings) : shared_(std::make_unique<Shared>(Shared{std::move(settings)})) {}
+Registry::Registry(Settings settings)
+    : shared_(std::make_unique<Shared>(Shared{std::move(settings)})) {}
 Registry::~Registry() = default;
 
-const Settings& Registry::settings() const { return shared_->settings; }
+const Settings& Registry::settings() const {
+  return shared_->settings;
+}
 
-Repository Registry::repository(const oci::Reference& name, Credentials credentials, std::stop_token stop) {
+Repository Registry::repository(const oci::Reference& name, Credentials credentials,
+                                std::stop_token stop) {
   Credentials own = only_for(name.domain(), std::move(credentials));
-  return Repository(std::make_shared<Session>(shared_->settings, name, std::move(own), std::move(stop)));
+  return Repository(
+      std::make_shared<Session>(shared_->settings, name, std::move(own), std::move(stop)));
 }
 
 std::string Registry::login(const Credentials& credentials, std::stop_token stop) {
   const std::string domain = domain_of(credentials.server_address);
   // A session needs a repository's name only for scopes; login has none.
-  Session session(shared_->settings, oci::Reference::of_domain(domain), credentials, std::move(stop));
+  Session session(shared_->settings, oci::Reference::of_domain(domain), credentials,
+                  std::move(stop));
   return session.login();
 }
 
@@ -83,8 +91,8 @@ FetchedDocument Repository::document(std::string_view reference) const {
   document.bytes = answer.response.read_all(oci::kManifestLimit);
   document.digest = base::Sha256::of(document.bytes);
   if (base::Digest::valid(reference) && document.digest.text() != reference) {
-    fail(Kind::InvalidArgument, "manifest verification failed for digest {}: the registry sent {}", reference,
-         document.digest.text());
+    fail(Kind::InvalidArgument, "manifest verification failed for digest {}: the registry sent {}",
+         reference, document.digest.text());
   }
   if (!claimed.empty() && claimed != document.digest.text()) {
     fail(Kind::InvalidArgument, "manifest of {}: the registry says {:.80}, but the bytes are {}",
@@ -114,7 +122,8 @@ std::vector<std::string> Repository::tags() const {
     const Call call{.path = path};
     Answer answer = session_->send(call);
     if (answer.response.status() == 404) {
-      fail(Kind::NotFound, "failed to list tags of {}: not found", session_->name().familiar_name());
+      fail(Kind::NotFound, "failed to list tags of {}: not found",
+           session_->name().familiar_name());
     }
     if (answer.response.status() != 200) session_->fail_status(call, answer);
     const std::string link(answer.response.header("link"));
@@ -125,18 +134,20 @@ std::vector<std::string> Repository::tags() const {
     for (const base::Json& tag : tags->get_array()) {
       if (tag.is_string() && oci::valid_tag(tag.get_string())) out.emplace_back(tag.get_string());
     }
-    if (out.size() > kTagLimit) fail(Kind::InvalidArgument, "{} has more than {} tags", session_->name().name(), kTagLimit);
+    if (out.size() > kTagLimit)
+      fail(Kind::InvalidArgument, "{} has more than {} tags", session_->name().name(), kTagLimit);
     const std::size_t from = link.find("</v2/");
     const std::size_t to = link.find('>', from == std::string::npos ? 0 : from);
-    if (from != std::string::npos && to != std::string::npos) path = link.substr(from + 1, to - from - 1);
+    if (from != std::string::npos && to != std::string::npos)
+      path = link.substr(from + 1, to - from - 1);
   }
   return out;
 }
 
 std::string Repository::small_blob(const oci::Descriptor& descriptor, std::size_t limit) const {
   if (descriptor.size_bytes > static_cast<std::int64_t>(limit)) {
-    fail(Kind::InvalidArgument, "{} has {} bytes, more than the limit of {}", descriptor.digest.text(),
-         descriptor.size_bytes, limit);
+    fail(Kind::InvalidArgument, "{} has {} bytes, more than the limit of {}",
+         descriptor.digest.text(), descriptor.size_bytes, limit);
   }
   std::string bytes;
   blob(descriptor, [&](std::string_view part) { bytes += part; });

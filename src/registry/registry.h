@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -43,7 +44,9 @@ struct Credentials {
   std::string identity_token;
   std::string registry_token;
 
-  bool empty() const { return username.empty() && identity_token.empty() && registry_token.empty(); }
+  bool empty() const {
+    return username.empty() && identity_token.empty() && registry_token.empty();
+  }
 
   /// Docker: what cannot be decoded counts as absent.
   static Credentials from_header(std::string_view base64url);
@@ -70,6 +73,9 @@ struct FetchedDocument {
 
 class Session;
 
+/// Fills the buffer with the next bytes of a blob; 0 at the end.
+using BodyBytes = std::function<std::size_t(std::span<char>)>;
+
 class Repository {
  public:
   explicit Repository(std::shared_ptr<Session> session) : session_(std::move(session)) {}
@@ -88,7 +94,22 @@ class Repository {
 
   /// Streams a blob into `sink`, each byte once and in order, over as many connections as it
   /// takes. `sink` may throw. Size and digest are checked at the end: InvalidArgument.
-  void blob(const oci::Descriptor& descriptor, const std::function<void(std::string_view)>& sink) const;
+  void blob(const oci::Descriptor& descriptor,
+            const std::function<void(std::string_view)>& sink) const;
+
+  // Pushing.
+
+  bool has_blob(const base::Digest& digest) const;
+
+  /// Lets the registry take a blob over from another of its repositories; false where it will not.
+  bool mount_blob(const base::Digest& digest, const std::string& from_path) const;
+
+  /// Sends a blob; `open` gives its bytes from the start, anew for each attempt.
+  void upload(const oci::Descriptor& descriptor, const std::function<BodyBytes()>& open) const;
+
+  /// Sends a manifest or index under a tag. Throws where the registry keeps another digest.
+  void put_document(std::string_view tag, const std::string& bytes,
+                    const std::string& media_type) const;
 
  private:
   std::shared_ptr<Session> session_;

@@ -14,11 +14,12 @@ namespace {
 using base::Kind;
 
 std::string manifest_bytes(const std::string& layer) {
-  return fmt::format(
-      R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{}","size":2}},)"
-      R"("layers":[{{"mediaType":"{}","digest":"{}","size":{}}}]}})",
-      oci::media::kOciManifest, oci::media::kOciConfig, base::Sha256::of("{}").text(), oci::media::kOciLayer,
-      base::Sha256::of(layer).text(), layer.size());
+  return fmt::format(R"({{"schemaVersion":2,"mediaType":"{}",)"
+                     R"("config":{{"mediaType":"{}","digest":"{}","size":2}},)"
+                     R"("layers":[{{"mediaType":"{}","digest":"{}","size":{}}}]}})",
+                     oci::media::kOciManifest, oci::media::kOciConfig,
+                     base::Sha256::of("{}").text(), oci::media::kOciLayer,
+                     base::Sha256::of(layer).text(), layer.size());
 }
 
 Reply manifest_reply(const std::string& bytes) {
@@ -41,7 +42,8 @@ Settings quick() {
 class RegistryTest : public ::testing::Test {
  protected:
   Repository open(const FakeRegistry& fake, Credentials credentials = {}) {
-    return registry.repository(oci::Reference::parse(fake.domain() + "/a/b"), std::move(credentials), stop.get_token());
+    return registry.repository(oci::Reference::parse(fake.domain() + "/a/b"),
+                               std::move(credentials), stop.get_token());
   }
 
   template <class F>
@@ -65,8 +67,12 @@ class RegistryTest : public ::testing::Test {
   const std::string blob = std::string(300'000, 'x') + "end";
 };
 
-bool is_blob(const Seen& seen) { return seen.target.find("/blobs/") != std::string::npos; }
-bool is_manifest(const Seen& seen) { return seen.target.find("/manifests/") != std::string::npos; }
+bool is_blob(const Seen& seen) {
+  return seen.target.find("/blobs/") != std::string::npos;
+}
+bool is_manifest(const Seen& seen) {
+  return seen.target.find("/manifests/") != std::string::npos;
+}
 
 TEST_F(RegistryTest, ManifestsAndBlobsComeVerified) {
   const std::string bytes = manifest_bytes(blob);
@@ -83,15 +89,18 @@ TEST_F(RegistryTest, ManifestsAndBlobsComeVerified) {
 TEST_F(RegistryTest, WrongBytesAreNeverTaken) {
   const std::string bytes = manifest_bytes(blob);
   FakeRegistry fake([&](const Seen& seen) {
-    if (!is_manifest(seen)) return is_blob(seen) ? Reply{.body = std::string(blob.size(), 'y')} : Reply{};
+    if (!is_manifest(seen))
+      return is_blob(seen) ? Reply{.body = std::string(blob.size(), 'y')} : Reply{};
     Reply reply = manifest_reply(bytes);
-    if (seen.target.ends_with("/lies")) reply.headers["Docker-Content-Digest"] = base::Sha256::of("other").text();
+    if (seen.target.ends_with("/lies"))
+      reply.headers["Docker-Content-Digest"] = base::Sha256::of("other").text();
     if (seen.target.ends_with("/climbs")) reply.headers["Docker-Content-Digest"] = "sha256:../../x";
     return reply;
   });
   const Repository repository = open(fake);
   EXPECT_EQ(failure([&] { fetch(repository, describe(blob)); }).first, Kind::InvalidArgument);
-  EXPECT_EQ(failure([&] { repository.document(base::Sha256::of("pinned").text()); }).first, Kind::InvalidArgument);
+  EXPECT_EQ(failure([&] { repository.document(base::Sha256::of("pinned").text()); }).first,
+            Kind::InvalidArgument);
   EXPECT_EQ(failure([&] { repository.document("lies"); }).first, Kind::InvalidArgument);
   EXPECT_EQ(failure([&] { repository.document("climbs"); }).first, Kind::InvalidArgument);
 }
@@ -104,7 +113,9 @@ TEST_F(RegistryTest, BlobThatBreaksHalfWayIsResumedAtTheRightByte) {
     const std::string range = seen.header("range");
     if (!range.empty()) from = std::stoul(range.substr(6));
     Reply reply{.status = range.empty() ? 200 : 206, .body = blob.substr(from)};
-    if (from > 0) reply.headers["Content-Range"] = fmt::format("bytes {}-{}/{}", from, blob.size() - 1, blob.size());
+    if (from > 0)
+      reply.headers["Content-Range"] =
+          fmt::format("bytes {}-{}/{}", from, blob.size() - 1, blob.size());
     if (broken++ < 3) reply.cut_after = 70'000;
     return reply;
   });
@@ -122,19 +133,25 @@ TEST_F(RegistryTest, ServerThatIgnoresRangesIsReadFromItsStart) {
 }
 
 TEST_F(RegistryTest, BlobOfAnotherLengthIsRefused) {
-  FakeRegistry fake([&](const Seen& seen) { return is_blob(seen) ? Reply{.body = blob + "more"} : Reply{}; });
-  EXPECT_NE(failure([&] { fetch(open(fake), describe(blob)); }).second.find("longer"), std::string::npos);
+  FakeRegistry fake(
+      [&](const Seen& seen) { return is_blob(seen) ? Reply{.body = blob + "more"} : Reply{}; });
+  EXPECT_NE(failure([&] { fetch(open(fake), describe(blob)); }).second.find("longer"),
+            std::string::npos);
 }
 
 TEST_F(RegistryTest, SilentServerIsGivenUpAfterTheIdleTimeout) {
-  FakeRegistry fake([&](const Seen& seen) { return Reply{.body = blob, .silent_ms = is_blob(seen) ? 30'000 : 0}; });
+  FakeRegistry fake([&](const Seen& seen) {
+    return Reply{.body = blob, .silent_ms = is_blob(seen) ? 30'000 : 0};
+  });
   const std::int64_t before = base::monotonic_ns();
   EXPECT_EQ(failure([&] { fetch(open(fake), describe(blob)); }).first, Kind::Unavailable);
   EXPECT_LT(base::monotonic_ns() - before, 10'000'000'000);
 }
 
 TEST_F(RegistryTest, CancelIsImmediate) {
-  FakeRegistry fake([&](const Seen& seen) { return Reply{.body = blob, .silent_ms = is_blob(seen) ? 30'000 : 0}; });
+  FakeRegistry fake([&](const Seen& seen) {
+    return Reply{.body = blob, .silent_ms = is_blob(seen) ? 30'000 : 0};
+  });
   const std::jthread later([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     stop.request_stop();
@@ -154,7 +171,8 @@ TEST_F(RegistryTest, ServerErrorsAreRetriedAndTheLastOneIsTold) {
   EXPECT_EQ(open(fake).document("latest").bytes, bytes);
   failures = 5;
   const auto [kind, text] = failure([&] { open(fake).document("latest"); });
-  EXPECT_NE(text.find("/v2/a/b/manifests/latest: 503 Whatever: over loaded"), std::string::npos) << text;
+  EXPECT_NE(text.find("/v2/a/b/manifests/latest: 503 Whatever: over loaded"), std::string::npos)
+      << text;
 }
 
 TEST_F(RegistryTest, RetryAfterIsObeyed) {
@@ -182,8 +200,10 @@ TEST_F(RegistryTest, RedirectsAreFollowedButNotForEverNorAnywhere) {
   location = "/elsewhere";
   EXPECT_EQ(fetch(open(fake), describe(blob)), blob);
   location = "/v2/a/b/blobs/" + describe(blob).digest.text();
-  EXPECT_NE(failure([&] { fetch(open(fake), describe(blob)); }).second.find("10 redirects"), std::string::npos);
-  for (const char* bad : {"file:///etc/shadow", "unix:///run/docker.sock", "ftp://x/", "http://169.254.169.254/latest"}) {
+  EXPECT_NE(failure([&] { fetch(open(fake), describe(blob)); }).second.find("10 redirects"),
+            std::string::npos);
+  for (const char* bad : {"file:///etc/shadow", "unix:///run/docker.sock", "ftp://x/",
+                          "http://169.254.169.254/latest"}) {
     location = bad;
     const std::int64_t before = base::monotonic_ns();
     EXPECT_NE(failure([&] { fetch(open(fake), describe(blob)); }).second, "no error") << bad;
@@ -196,18 +216,24 @@ TEST_F(RegistryTest, BearerTokenIsFetchedWithTheScopeAskedFor) {
   std::string realm;
   FakeRegistry fake([&](const Seen& seen) {
     if (seen.target.starts_with("/token")) {
-      const bool known = seen.header("authorization") == "Basic " + base::base64_encode("me:secret");
+      const bool known =
+          seen.header("authorization") == "Basic " + base::base64_encode("me:secret");
       return known ? Reply{.body = R"({"token":"T1"})"} : Reply{.status = 401};
     }
-    if (seen.header("authorization") == "Bearer T1") return is_manifest(seen) ? manifest_reply(bytes) : Reply{};
-    return Reply{.status = 401,
-                 .headers = {{"WWW-Authenticate",
-                              fmt::format(R"(Bearer realm="{}",service="s",scope="repository:a/b:pull")", realm)}}};
+    if (seen.header("authorization") == "Bearer T1")
+      return is_manifest(seen) ? manifest_reply(bytes) : Reply{};
+    return Reply{
+        .status = 401,
+        .headers = {
+            {"WWW-Authenticate",
+             fmt::format(R"(Bearer realm="{}",service="s",scope="repository:a/b:pull")", realm)}}};
   });
   realm = "http://" + fake.domain() + "/token";
   EXPECT_EQ(open(fake, {.username = "me", .password = "secret"}).document("latest").bytes, bytes);
   EXPECT_EQ(fake.count("GET", "/token?service=s&scope=repository%3Aa%2Fb%3Apull"), 1);
-  EXPECT_EQ(failure([&] { open(fake, {.username = "me", .password = "wrong"}).document("latest"); }).first,
+  EXPECT_EQ(failure([&] {
+              open(fake, {.username = "me", .password = "wrong"}).document("latest");
+            }).first,
             Kind::Unauthorized);
 }
 
@@ -220,11 +246,13 @@ TEST_F(RegistryTest, BasicCredentialsAreOnlyForTheirOwnServer) {
   EXPECT_NO_THROW(open(fake, own).document("latest"));
   EXPECT_EQ(registry.login(own, {}), "");
   const Credentials other{.username = "me", .password = "p", .server_address = "registry.example"};
-  EXPECT_EQ(failure([&] { open(fake, other).document("latest"); }).second, "no basic auth credentials");
+  EXPECT_EQ(failure([&] { open(fake, other).document("latest"); }).second,
+            "no basic auth credentials");
 }
 
 TEST_F(RegistryTest, MissingImageIsNotFound) {
-  FakeRegistry fake([](const Seen& seen) { return Reply{.status = is_manifest(seen) ? 404 : 200}; });
+  FakeRegistry fake(
+      [](const Seen& seen) { return Reply{.status = is_manifest(seen) ? 404 : 200}; });
   const auto [kind, text] = failure([&] { open(fake).document("x"); });
   EXPECT_EQ(kind, Kind::NotFound);
   const std::string name = fake.domain() + "/a/b:x";
@@ -242,13 +270,15 @@ TEST_F(RegistryTest, TagsAreListedOverPages) {
   FakeRegistry fake([](const Seen& seen) {
     if (seen.target.ends_with("n=2")) return Reply{.body = R"({"tags":["c","bad tag"]})"};
     if (!seen.target.ends_with("/tags/list")) return Reply{};
-    return Reply{.headers = {{"Link", "</v2/a/b/tags/list?last=b&n=2>; rel=\"next\""}}, .body = R"({"tags":["a","b"]})"};
+    return Reply{.headers = {{"Link", "</v2/a/b/tags/list?last=b&n=2>; rel=\"next\""}},
+                 .body = R"({"tags":["a","b"]})"};
   });
   EXPECT_EQ(open(fake).tags(), (std::vector<std::string>{"a", "b", "c"}));
 }
 
 TEST(Challenge, ReadsSeveralAndStopsAtWhatIsMalformed) {
-  const auto both = parse_challenges(R"(Basic realm="a, \"b\"", Bearer realm="https://x/t",service=s , scope="a:b:pull,push")");
+  const auto both = parse_challenges(
+      R"(Basic realm="a, \"b\"", Bearer realm="https://x/t",service=s , scope="a:b:pull,push")");
   ASSERT_EQ(both.size(), 2U);
   EXPECT_EQ(both[0].get("realm"), "a, \"b\"");
   EXPECT_EQ(both[1].scheme, "bearer");
@@ -285,7 +315,9 @@ TEST(Origin, PlacesOfAddresses) {
 TEST(Credentials, WhatCannotBeDecodedCountsAsAbsent) {
   EXPECT_TRUE(Credentials::from_header("!!notbase64").empty());
   EXPECT_TRUE(Credentials::from_header("e30=").empty());
-  EXPECT_EQ(Credentials::from_header(base::base64_encode(R"({"username":"u","password":"p"})")).username, "u");
+  EXPECT_EQ(
+      Credentials::from_header(base::base64_encode(R"({"username":"u","password":"p"})")).username,
+      "u");
   EXPECT_EQ(Credentials::from_header(base::base64_encode(R"({"auth":"dTpw"})")).password, "p");
 }
 

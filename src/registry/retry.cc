@@ -23,15 +23,18 @@ std::int64_t http_date(const std::string& text) {
 }  // namespace
 
 bool worth_retry(int status) {
-  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+  return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
+         status == 504;
 }
 
 bool may_cure(const base::Error& error) {
   if (error.kind() != base::Kind::Unavailable) return false;
   const std::string_view text = error.what();
-  constexpr std::array<std::string_view, 4> kFinal = {"connection refused", "no such host", "x509:", "certificate"};
-  return std::none_of(kFinal.begin(), kFinal.end(),
-                      [&](std::string_view words) { return text.find(words) != std::string_view::npos; });
+  constexpr std::array<std::string_view, 4> kFinal = {"connection refused", "no such host",
+                                                      "x509:", "certificate"};
+  return std::none_of(kFinal.begin(), kFinal.end(), [&](std::string_view words) {
+    return text.find(words) != std::string_view::npos;
+  });
 }
 
 std::chrono::milliseconds backoff(int first_ms, int failures) {

@@ -25,27 +25,34 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-std::string origin_text(const http::Url& url) { return url.scheme + "://" + url.authority(); }
+std::string origin_text(const http::Url& url) {
+  return url.scheme + "://" + url.authority();
+}
 
 }  // namespace
 
-Session::Session(const Settings& settings, oci::Reference name, Credentials credentials, std::stop_token stop)
+Session::Session(const Settings& settings, oci::Reference name, Credentials credentials,
+                 std::stop_token stop)
     : settings_(settings),
       name_(std::move(name)),
       credentials_(std::move(credentials)),
       stop_(std::move(stop)),
       origins_(origins(settings_, name_.domain())) {}
 
-std::string Session::path(std::string_view rest) const { return "/v2/" + name_.path() + std::string(rest); }
+std::string Session::path(std::string_view rest) const {
+  return "/v2/" + name_.path() + std::string(rest);
+}
 
 void Session::probe(const Target& target) {
   const http::client::Request request{.target = target.origin.url.path + "/v2/", .stop = stop_};
   try {
     Response response = target.client->send(request);
-    if (response.status() >= 500) fail(Kind::Unavailable, "{} {}", response.status(), response.reason());
+    if (response.status() >= 500)
+      fail(Kind::Unavailable, "{} {}", response.status(), response.reason());
   } catch (const Error& error) {
     if (error.kind() != Kind::Unavailable) throw;
-    fail(Kind::Unavailable, "failed to do request: Get \"{}/v2/\": {}", origin_text(target.origin.url), error.what());
+    fail(Kind::Unavailable, "failed to do request: Get \"{}/v2/\": {}",
+         origin_text(target.origin.url), error.what());
   }
 }
 
@@ -57,7 +64,8 @@ std::shared_ptr<const Session::Target> Session::find_target() {
   }
   for (;; ++i) {
     const Origin& origin = origins_[i];
-    auto target = std::make_shared<const Target>(Target{origin, connect(settings_, origin.url, origin.verify)});
+    auto target = std::make_shared<const Target>(
+        Target{origin, connect(settings_, origin.url, origin.verify)});
     try {
       probe(*target);
       return target;
@@ -89,36 +97,57 @@ bool Session::leave_mirror() {
 }
 
 Answer Session::exchange(const Target& target, const Call& call) {
+  http::Url url = http::resolve_url(target.origin.url, target.origin.url.path + call.path);
+  return exchange_at(target, url, call);
+}
+
+Answer Session::exchange_at(const Target& target, const http::Url& url, const Call& call) {
   http::client::Request request{.method = call.method,
-                                .target = target.origin.url.path + call.path,
+                                .target = url.target(),
                                 .headers = call.headers,
                                 .body = call.body,
+                                .source = call.source,
                                 .stop = stop_};
-  {
+  if (call.source) request.source_bytes = call.source_bytes;
+  if (origin_text(url) == origin_text(target.origin.url)) {
     const std::lock_guard lock(mutex_);
     if (!authorization_.empty()) request.headers.push_back({"Authorization", authorization_});
   }
   try {
-    return {target.client->send(request), false};
+    return {client_for(target, url)->send(request), false};
   } catch (const Error& error) {
     if (error.kind() != Kind::Unavailable) throw;
-    fail(Kind::Unavailable, "failed to do request: {} \"{}{}\": {}", verb(call.method),
-         origin_text(target.origin.url), request.target, error.what());
+    fail(Kind::Unavailable, "failed to do request: {} \"{}\": {}", verb(call.method), url.text(),
+         error.what());
   }
+}
+
+http::Url Session::location(const Answer& answer) {
+  const http::Url url = http::resolve_url(target()->origin.url, answer.response.header("location"));
+  if (url.scheme != target()->origin.url.scheme && url.scheme != "https") {
+    fail(Kind::Internal, "registry {}: refusing to upload to {}://", name_.domain(), url.scheme);
+  }
+  return url;
+}
+
+Answer Session::send_to(const http::Url& url, const Call& call) {
+  return exchange_at(*target(), url, call);
 }
 
 Answer Session::send_once(const Call& call) {
   const std::shared_ptr<const Target> target = this->target();
   Answer answer = exchange(*target, call);
   if (answer.response.status() == 401) {
-    std::string fresh = authorization(*target, parse_challenges(answer.response.header("www-authenticate")));
+    std::string fresh =
+        authorization(*target, parse_challenges(answer.response.header("www-authenticate")));
     {
       const std::lock_guard lock(mutex_);
       authorization_ = std::move(fresh);
     }
     answer = exchange(*target, call);
     if (answer.response.status() == 401) {
-      fail(Kind::Unauthorized, "pull access denied for {}, repository does not exist or may require 'docker login'",
+      fail(Kind::Unauthorized,
+           "pull access denied for {}, repository does not exist or may require 'docker login'",
            name_.familiar_name());
     }
   }
@@ -127,8 +156,10 @@ Answer Session::send_once(const Call& call) {
 
 Answer Session::follow(const Target& target, const Call& call, Answer answer) {
   http::Url at = http::resolve_url(target.origin.url, target.origin.url.path + call.path);
-  for (int hops = 0; is_redirect(answer.response.status()) && call.method != "POST"; ++hops) {
-    if (hops == kRedirectLimit) fail(Kind::Internal, "{}: stopped after {} redirects", at.text(), kRedirectLimit);
+  const bool reads = call.method == "GET" || call.method == "HEAD";
+  for (int hops = 0; is_redirect(answer.response.status()) && reads; ++hops) {
+    if (hops == kRedirectLimit)
+      fail(Kind::Internal, "{}: stopped after {} redirects", at.text(), kRedirectLimit);
     const std::string location(answer.response.header("location"));
     if (location.empty()) fail(Kind::Internal, "{}: redirect without a Location", at.text());
     const http::Url next = http::resolve_url(at, location);
@@ -152,9 +183,11 @@ std::string Session::safe_address(const Target& target, const std::string& host)
   const std::vector<std::string> own = look_up(target.origin.url.host);
   for (const std::string& address : addresses) {
     const Place place = place_of(address);
-    const bool same = std::any_of(own.begin(), own.end(), [&](const auto& a) { return place_of(a) == place; });
+    const bool same =
+        std::any_of(own.begin(), own.end(), [&](const auto& a) { return place_of(a) == place; });
     if (place == Place::Public || same) continue;
-    fail(Kind::Internal, "registry {} sends us to {} ({}), which only a registry on that network may do",
+    fail(Kind::Internal,
+         "registry {} sends us to {} ({}), which only a registry on that network may do",
          name_.domain(), host, address);
   }
   if (addresses.empty()) fail(Kind::Unavailable, "dial tcp: lookup {}: no such host", host);
@@ -211,10 +244,13 @@ void Session::fail_status(const Call& call, Answer& answer) {
   } catch (const Error&) {
     // The status says enough.
   }
-  std::replace_if(excerpt.begin(), excerpt.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-  const Kind kind = status == 404 ? Kind::NotFound : status == 403 ? Kind::Forbidden : Kind::Internal;
-  fail(kind, "unexpected status from {} request to {}{}: {} {}{}{}", call.method, name_.domain(), call.path, status,
-       reason, excerpt.empty() ? "" : ": ", excerpt);
+  std::replace_if(
+      excerpt.begin(), excerpt.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  const Kind kind = status == 404   ? Kind::NotFound
+                    : status == 403 ? Kind::Forbidden
+                                    : Kind::Internal;
+  fail(kind, "unexpected status from {} request to {}{}: {} {}{}{}", call.method, name_.domain(),
+       call.path, status, reason, excerpt.empty() ? "" : ": ", excerpt);
 }
 
 }  // namespace wharf::registry

@@ -25,6 +25,8 @@ struct Call {
   std::string path;  ///< Below the origin: "/v2/library/x/manifests/latest".
   http::client::Headers headers;
   std::string body;
+  http::client::BodySource source;  ///< Instead of `body`; sent once, so never with send().
+  std::uint64_t source_bytes = 0;
 };
 
 /// An answer and where it came from: the registry, or whom it redirected to.
@@ -35,7 +37,8 @@ struct Answer {
 
 class Session {
  public:
-  Session(const Settings& settings, oci::Reference name, Credentials credentials, std::stop_token stop);
+  Session(const Settings& settings, oci::Reference name, Credentials credentials,
+          std::stop_token stop);
 
   /// The answer, whatever its status but 401 and what is worth a retry; the head is read. Throws
   /// Unauthorized, NotFound never.
@@ -43,6 +46,12 @@ class Session {
 
   /// As send(), once: no retries. For callers with their own (blobs).
   Answer send_once(const Call& call);
+
+  /// As send_once(), to where the registry said an upload goes; `call.path` is not looked at.
+  Answer send_to(const http::Url& url, const Call& call);
+
+  /// A Location header in the context of this registry.
+  http::Url location(const Answer& answer);
 
   /// Waits before attempt `failures` + 1. Throws Cancelled.
   void wait_before_retry(int failures, std::chrono::milliseconds at_least);
@@ -73,6 +82,7 @@ class Session {
   std::shared_ptr<const Target> find_target();
   void probe(const Target& target);
   Answer exchange(const Target& target, const Call& call);
+  Answer exchange_at(const Target& target, const http::Url& url, const Call& call);
   Answer follow(const Target& target, const Call& call, Answer answer);
   std::shared_ptr<http::Client> client_for(const Target& target, const http::Url& url);
   std::string safe_address(const Target& target, const std::string& host) const;
@@ -95,6 +105,5 @@ class Session {
   std::string identity_token_;
   std::map<std::string, std::shared_ptr<http::Client>> clients_;
 };
-
 
 }  // namespace wharf::registry

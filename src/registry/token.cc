@@ -40,7 +40,8 @@ Credentials Credentials::from_header(std::string_view base64url) {
     if (credentials.username.empty() && !auth.empty()) {
       const std::string pair = base::base64_decode(auth);
       credentials.username = pair.substr(0, pair.find(':'));
-      if (pair.find(':') != std::string::npos) credentials.password = pair.substr(pair.find(':') + 1);
+      if (pair.find(':') != std::string::npos)
+        credentials.password = pair.substr(pair.find(':') + 1);
     }
   } catch (const base::Error&) {
     // Docker: a header that cannot be decoded counts as absent.
@@ -55,14 +56,16 @@ bool Session::may_send_password(const Target& target) const {
 }
 
 std::string Session::authorization(const Target& target, const std::vector<Challenge>& challenges) {
-  if (const Challenge* bearer = find_scheme(challenges, "bearer")) return "Bearer " + fetch_token(target, *bearer);
+  if (const Challenge* bearer = find_scheme(challenges, "bearer"))
+    return "Bearer " + fetch_token(target, *bearer);
   if (find_scheme(challenges, "basic")) {
     if (credentials_.username.empty() || !may_send_password(target)) {
       fail(Kind::Unauthorized, "no basic auth credentials");
     }
     return basic(credentials_);
   }
-  fail(Kind::Unauthorized, "registry {} asks for an authentication that is not supported", name_.domain());
+  fail(Kind::Unauthorized, "registry {} asks for an authentication that is not supported",
+       name_.domain());
 }
 
 std::string Session::fetch_token(const Target& target, const Challenge& challenge) {
@@ -71,7 +74,8 @@ std::string Session::fetch_token(const Target& target, const Challenge& challeng
 
   const http::Url realm = http::parse_url(challenge.get("realm"));
   if (realm.scheme != "https" && (realm.scheme != "http" || target.origin.url.scheme == "https")) {
-    fail(Kind::Unauthorized, "registry {} names a token server that is not secure: {}", name_.domain(), realm.text());
+    fail(Kind::Unauthorized, "registry {} names a token server that is not secure: {}",
+         name_.domain(), realm.text());
   }
   std::vector<std::pair<std::string, std::string>> fields;
   if (!challenge.get("service").empty()) fields.emplace_back("service", challenge.get("service"));
@@ -93,7 +97,8 @@ std::string Session::fetch_token(const Target& target, const Challenge& challeng
       fields.emplace_back("account", credentials_.username);
       request.headers.push_back({"Authorization", basic(credentials_)});
     }
-    request.target = realm.target() + (realm.query.empty() ? "?" : "&") + http::encode_query(fields);
+    request.target =
+        realm.target() + (realm.query.empty() ? "?" : "&") + http::encode_query(fields);
   }
   http::client::Response response = client_for(target, realm)->send(request);
   return read_token(response);
@@ -101,17 +106,21 @@ std::string Session::fetch_token(const Target& target, const Challenge& challeng
 
 std::string Session::read_token(http::client::Response& response) {
   const int status = response.status();
-  if (worth_retry(status)) fail(Kind::Unavailable, "token server of {}: {} {}", name_.domain(), status, response.reason());
+  if (worth_retry(status))
+    fail(Kind::Unavailable, "token server of {}: {} {}", name_.domain(), status, response.reason());
   const std::string body = response.read_all(kTokenLimit);
   if (status != 200) {
-    fail(Kind::Unauthorized, "pull access denied for {}, repository does not exist or may require 'docker login'",
+    fail(Kind::Unauthorized,
+         "pull access denied for {}, repository does not exist or may require 'docker login'",
          name_.familiar_name());
   }
   const base::Json json = base::parse_json(body);
-  if (!json.is_object()) fail(Kind::Internal, "token server of {}: the answer is not an object", name_.domain());
+  if (!json.is_object())
+    fail(Kind::Internal, "token server of {}: the answer is not an object", name_.domain());
   std::string_view token = base::text_at(json.get_object(), "token");
   if (token.empty()) token = base::text_at(json.get_object(), "access_token");
-  if (token.empty()) fail(Kind::Internal, "token server of {}: the answer has no token", name_.domain());
+  if (token.empty())
+    fail(Kind::Internal, "token server of {}: the answer has no token", name_.domain());
   const std::lock_guard lock(mutex_);
   identity_token_ = base::text_at(json.get_object(), "refresh_token");
   return std::string(token);
@@ -123,7 +132,8 @@ std::string Session::login() {
   Answer answer = exchange(*target, ping);
   if (answer.response.status() == 401) {
     try {
-      std::string fresh = authorization(*target, parse_challenges(answer.response.header("www-authenticate")));
+      std::string fresh =
+          authorization(*target, parse_challenges(answer.response.header("www-authenticate")));
       const std::lock_guard lock(mutex_);
       authorization_ = std::move(fresh);
     } catch (const base::Error& error) {
@@ -134,8 +144,9 @@ std::string Session::login() {
     answer = exchange(*target, ping);
   }
   if (answer.response.status() != 200) {
-    fail(Kind::Unauthorized, "login attempt to {}://{}/v2/ failed with status: {} {}", target->origin.url.scheme,
-         target->origin.url.authority(), answer.response.status(), answer.response.reason());
+    fail(Kind::Unauthorized, "login attempt to {}://{}/v2/ failed with status: {} {}",
+         target->origin.url.scheme, target->origin.url.authority(), answer.response.status(),
+         answer.response.reason());
   }
   const std::lock_guard lock(mutex_);
   return identity_token_;

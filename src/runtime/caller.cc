@@ -32,8 +32,10 @@ struct Opened {
   int channel[2] = {-1, -1};
   int own_pid_namespace = -1;
   int root = -1;
+  std::span<int> sources;
 
   ~Opened() {
+    close_early_sources(sources);
     for (Init::Join& join : joins) close_one(join.fd);
     close_one(seccomp);
     close_one(channel[0]);
@@ -247,9 +249,11 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
   Opened opened;
   Init init{.spec = spec, .inputs = inputs, .group = group, .report = Report(-1), .sources = {}};
   memset(init.sources, -1, sizeof init.sources);
+  opened.sources = init.sources;
   if (!check_spec(spec, inputs, failure) ||
       !sort_namespaces(spec, inputs, opened, init.new_namespaces, failure) ||
-      !open_root_early(spec, inputs, opened, failure)) {
+      !open_root_early(spec, inputs, opened, failure) ||
+      !open_early_sources(spec, inputs, init.sources, failure)) {
     return false;
   }
   init.seccomp = inputs.seccomp;

@@ -77,7 +77,9 @@ bool receive(int channel, Message& message, int* descriptor) {
   ssize_t got = 0;
   do {
     got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+    // ECONNRESET comes once when the other side ended with a message of ours unread, ahead of
+    // what it had said before: that is read next.
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (descriptor != nullptr) *descriptor = -1;
   const cmsghdr* head = CMSG_FIRSTHDR(&header);
   if (got > 0 && head != nullptr && head->cmsg_type == SCM_RIGHTS) {
@@ -86,10 +88,9 @@ bool receive(int channel, Message& message, int* descriptor) {
     if (descriptor != nullptr) *descriptor = received;
     else ::close(received);
   }
-  // ECONNRESET: the other side ended with a message of ours unread; that is an end too.
   if (got <= 0) {
     message.news = News::End;
-    return got == 0 || errno == ECONNRESET;
+    return got == 0;
   }
   message.text[sizeof message.text - 1] = '\0';
   return static_cast<std::size_t>(got) > kHead;

@@ -61,8 +61,7 @@ bool Container::load(Call& call, std::string_view id) {
   state.hierarchies = &hierarchies;
   return directory.open(call.global.root, id, call.failure) &&
          cgroup::discover(hierarchies, call.failure) &&
-         directory.load(call.arena, state, call.failure) &&
-         directory.load_config(call.arena, spec, call.failure) &&
+         directory.load(call.arena, state, spec, call.failure) &&
          group.open(hierarchies, state.cgroup, call.failure);
 }
 
@@ -71,8 +70,12 @@ HookState Container::hook_state(std::string_view status) const {
 }
 
 bool Container::destroy(base::Failure& failure) {
-  (void)group.signal_all(SIGKILL, failure);
-  wait_for_end(state);
+  // With init of a pid namespace ended all its processes have; else they are sought.
+  const bool sought = spec.find_namespace(CLONE_NEWPID) == nullptr;
+  if (sought || start_time_of(state.pid) == state.start_time) {
+    (void)group.signal_all(SIGKILL, failure);
+    wait_for_end(state);
+  }
   const bool removed = group.remove(kCgroupPatienceMs, failure);
   directory.remove();
   // The container is gone whatever they say; what they say is still told.

@@ -144,8 +144,7 @@ class Creation {
     if (!container.spec.root_path.starts_with('/')) rootfs.put(given_.bundle, "/");
     rootfs.put(container.spec.root_path);
     state.rootfs = call_.arena.copy(rootfs.view());
-    return container.directory.save(state, call_.failure) &&
-           container.directory.save_config(config_, call_.failure) &&
+    return container.directory.save(state, config_, call_.failure) &&
            write_pid_file(given_.pid_file, task.pid, call_.failure);
   }
 

@@ -105,8 +105,9 @@ void take_streams(Joiner& joiner) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (int number = 1; number < SIGSYS; ++number) {
-    if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
+  for (const int number : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+                           SIGTTIN, SIGTTOU, SIGTSTP, SIGWINCH, SIGXFSZ}) {
+    ::signal(number, SIG_DFL);
   }
   ::umask(0);
   enter_groups(joiner);

@@ -27,8 +27,10 @@ void start_clean(Init& init) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (int number = 1; number < NSIG; ++number) {
-    if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
+  // execve gives handlers back; what is ignored stays ignored, and callers ignore these.
+  for (const int number : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+                           SIGTTIN, SIGTTOU, SIGTSTP, SIGWINCH, SIGXFSZ}) {
+    ::signal(number, SIG_DFL);
   }
   ::umask(0);
   ::setsid();

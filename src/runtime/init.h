@@ -56,6 +56,15 @@ void await_cgroup(Init& init);
 int detached_mount(Init& init, const oci::Mount& mount, int early_source);
 void set_mount_attributes(Report& report, int fd, const oci::Mount& mount);
 
+// copy_up.cc
+/// What the directory `from` holds, in the new file system `into`.
+void copy_up(Report& report, int from, int into);
+
+// early_sources.cc (the caller's side)
+bool open_early_sources(const oci::Spec& spec, const Inputs& inputs, std::span<int> sources,
+                        Failure& failure);
+void close_early_sources(std::span<int> sources);
+
 // cgroup_mount.cc
 void mount_cgroups(Init& init, const oci::Mount& mount, int target);
 

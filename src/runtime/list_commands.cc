@@ -176,9 +176,8 @@ int ps_command(Call& call) {
   const std::span<const pid_t> pids = processes(container, call.arena.array<pid_t>(kMaxProcesses));
   if (format != "json") return filter_ps(call, pids);
   base::Text<31> number("[");
-  for (const pid_t pid : pids) {
-    if (&pid != pids.data()) number.put(",");
-    number.put(pid);
+  for (std::size_t i = 0; i < pids.size(); ++i) {
+    number.put(i == 0 ? "" : ",", pids[i]);
     print(number.view());
     number.clear();
   }

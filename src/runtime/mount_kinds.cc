@@ -103,8 +103,11 @@ void set_mount_attributes(Report& report, int fd, const oci::Mount& mount) {
 int detached_mount(Init& init, const oci::Mount& mount, int early_source) {
   int fd = early_source;
   if (fd < 0) fd = mount.options.bind ? bind_source(init, mount) : new_file_system(init, mount);
-  if (mount.options.map_ids) {
-    init.report.fail("mount ", mount.destination, ": id-mapped mounts come mapped from the daemon");
+  if (mount.options.map_ids && early_source < 0) {
+    init.report.fail("mount ", mount.destination, ": idmap is for bind mounts");
+  }
+  if (mount.options.copy_up && (mount.options.bind || mount.type != "tmpfs")) {
+    init.report.fail("mount ", mount.destination, ": tmpcopyup is for tmpfs");
   }
   set_mount_attributes(init.report, fd, mount);
   return fd;

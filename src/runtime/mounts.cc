@@ -56,6 +56,18 @@ Kind kind_of(Report& report, int source) {
   return S_ISDIR(status.st_mode) ? Kind::Directory : Kind::File;
 }
 
+/// Before it is attached, and before it is read-only when it is to be.
+void copy_up_into(Init& init, const oci::Mount& mount, int source, int target) {
+  Report& report = init.report;
+  const int from = report.check(::openat(target, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open ",
+                                mount.destination);
+  const int into = report.check(::openat(source, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open ",
+                                mount.destination);
+  copy_up(report, from, into);
+  ::close(from);
+  ::close(into);
+}
+
 void mount_one(Init& init, const oci::Mount& mount, int early_source) {
   if (mount.destination.find("/../") != mount.destination.npos) {
     // Harmless, as it resolves inside the root, but the words below would name another place.
@@ -84,6 +96,7 @@ void mount_one(Init& init, const oci::Mount& mount, int early_source) {
                          ? open_plain_directory(init, mount)
                          : make_inside(init.report, init.root, mount.destination, kind);
   refuse_cover_of_proc(init, mount, target, source);
+  if (mount.options.copy_up) copy_up_into(init, mount, source, target);
   init.report.check(kernel::move_mount(source, target), "mount ", mount.source, " to ",
                     mount.destination);
   ::close(target);

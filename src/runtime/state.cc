@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@ namespace wharf::runtime {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = 8 << 20;
+constexpr char kState[] = "state";
 
 bool is_id_letter(char letter) {
   const bool alphanumeric = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
@@ -28,18 +30,6 @@ bool is_id(std::string_view id) {
     if (!is_id_letter(letter)) return false;
   }
   return true;
-}
-
-bool replace(int directory, const char* name, std::string_view content, base::Failure& failure) {
-  const base::Text<63> fresh(name, ".new");
-  const int fd = ::openat(directory, fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const bool fine = fd >= 0 &&
-                    ::write(fd, content.data(), content.size()) ==
-                        static_cast<ssize_t>(content.size()) &&
-                    ::renameat(directory, fresh.c_str(), directory, name) == 0;
-  if (!fine) (void)failure.because_of_errno("write ", name);
-  if (fd >= 0) ::close(fd);
-  return fine;
 }
 
 void make_parents(std::string_view path) {
@@ -100,7 +90,7 @@ bool StateDirectory::open(std::string_view root, std::string_view id, base::Fail
   return failure.because_of_errno("open ", path_.view());
 }
 
-bool StateDirectory::save(const State& state, base::Failure& failure) {
+bool StateDirectory::save(const State& state, std::string_view config, base::Failure& failure) {
   base::Text<16383> text;
   text.put("{\"id\":", base::Quoted{state.id}, ",\"bundle\":", base::Quoted{state.bundle},
            ",\"rootfs\":", base::Quoted{state.rootfs}, ",\"cgroup\":", base::Quoted{state.cgroup},
@@ -116,13 +106,25 @@ bool StateDirectory::save(const State& state, base::Failure& failure) {
     first = false;
   }
   text.put("}}\n");
-  return replace(fd_, "state.json", text.view(), failure);
+  if (text.truncated()) return failure.because("state too long");
+  const int fd = ::openat(fd_, kState, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  // One call: who reads meanwhile finds nothing yet, or all of it.
+  const iovec parts[2] = {{const_cast<char*>(text.c_str()), text.size()},
+                          {const_cast<char*>(config.data()), config.size()}};
+  const bool fine =
+      fd >= 0 && ::writev(fd, parts, 2) == static_cast<ssize_t>(text.size() + config.size());
+  if (!fine) (void)failure.because_of_errno("write state");
+  if (fd >= 0) ::close(fd);
+  return fine;
 }
 
-bool StateDirectory::load(base::Arena& arena, State& state, base::Failure& failure) {
-  const std::span<char> text = read_whole(arena, fd_, "state.json", failure);
+bool StateDirectory::load(base::Arena& arena, State& state, oci::Spec& spec,
+                          base::Failure& failure) {
+  const std::span<char> text = read_whole(arena, fd_, kState, failure);
   if (text.empty()) return false;
-  const base::JsonNode* root = base::parse_json(arena, text, failure);
+  const std::size_t line = std::string_view(text.data(), text.size()).find('\n');
+  if (line == std::string_view::npos) return failure.because("state is damaged");
+  const base::JsonNode* root = base::parse_json(arena, text.first(line), failure);
   if (root == nullptr) return false;
   oci::SpecReader reader(arena, failure);
   reader.read(*root, "id", state.id);
@@ -140,16 +142,7 @@ bool StateDirectory::load(base::Arena& arena, State& state, base::Failure& failu
       one.own.put(own.text);
     }
   }
-  return reader.ok();
-}
-
-bool StateDirectory::save_config(std::string_view text, base::Failure& failure) {
-  return replace(fd_, "config.json", text, failure);
-}
-
-bool StateDirectory::load_config(base::Arena& arena, oci::Spec& spec, base::Failure& failure) {
-  const std::span<char> text = read_whole(arena, fd_, "config.json", failure);
-  return !text.empty() && oci::parse_spec(arena, text, spec, failure);
+  return reader.ok() && oci::parse_spec(arena, text.subspan(line + 1), spec, failure);
 }
 
 int StateDirectory::listen_for_start(base::Failure& failure) {
@@ -182,10 +175,11 @@ bool StateDirectory::waits_for_start() const {
 }
 
 void StateDirectory::remove() {
-  for (const char* name : {"start.sock", "config.json", "config.json.new", "state.json.new",
-                           "state.json"}) {
-    (void)::unlinkat(fd_, name, 0);
-  }
+  (void)::unlinkat(fd_, kState, 0);
+  // Only where it is still there to be started is its socket.
+  if (::rmdir(path_.c_str()) == 0) return;
+  (void)::unlinkat(fd_, "start.sock", 0);
+  (void)::rmdir(path_.c_str());
   (void)::rmdir(path_.c_str());
 }
 

@@ -1,6 +1,5 @@
 // What the command line remembers of a container: a directory ROOT/ID of mode 0700 with
-//   state.json  who it is, written whole and renamed (docs/formats/runtime-state.md)
-//   config.json a copy of the bundle's, as it was when the container was created
+//   state       who it is and its config.json, in one write (docs/formats/runtime-state.md)
 //   start.sock  where init waits; gone once it was started
 // Whether it still runs is asked of the kernel: the pid and its start time must both match.
 #pragma once
@@ -45,11 +44,10 @@ class StateDirectory {
   bool make(std::string_view root, std::string_view id, base::Failure& failure);
   bool open(std::string_view root, std::string_view id, base::Failure& failure);
 
-  bool save(const State& state, base::Failure& failure);
+  /// `config` is the text of config.json as it is now: what changes later does not count.
+  bool save(const State& state, std::string_view config, base::Failure& failure);
   /// `state` and `spec` point into the arena.
-  bool load(base::Arena& arena, State& state, base::Failure& failure);
-  bool save_config(std::string_view text, base::Failure& failure);
-  bool load_config(base::Arena& arena, oci::Spec& spec, base::Failure& failure);
+  bool load(base::Arena& arena, State& state, oci::Spec& spec, base::Failure& failure);
 
   /// A listening socket at start.sock; -1 on failure.
   int listen_for_start(base::Failure& failure);

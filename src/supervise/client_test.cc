@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 
 #include <thread>
 
@@ -147,6 +148,34 @@ TEST_F(ClientTest, NothingLeaksOverManyContainers) {
   std::this_thread::sleep_for(milliseconds(100));
   EXPECT_EQ(open_descriptors(), before);
   EXPECT_TRUE(std::filesystem::is_empty(run_));
+}
+
+TEST_F(ClientTest, NobodyCanWriteToTheProgramThroughASupervisor) {
+  Ends ends;
+  Task task = run("sleep 1000", ends);
+  const std::string exe = fmt::format("/proc/{}/exe", task.supervisor_pid());
+  // While it runs, writing is ETXTBSY anyhow; the mount holds also when it no longer does.
+  struct statvfs mount {};
+  const os::Fd program = os::open_file(exe, O_RDONLY);
+  ASSERT_EQ(::fstatvfs(program.get(), &mount), 0);
+  EXPECT_NE(mount.f_flag & ST_RDONLY, 0u);
+  EXPECT_LT(::open(fmt::format("/proc/self/fd/{}", program.get()).c_str(), O_WRONLY), 0);
+  task.kill_all();
+  EXPECT_TRUE(ends.exit());
+}
+
+TEST_F(ClientTest, ASupervisorTakesLittleMemory) {
+  Ends ends;
+  Task task = run("echo hi; exec sleep 1000", ends);
+  std::this_thread::sleep_for(milliseconds(100));
+  const std::string rollup =
+      os::read_file(fmt::format("/proc/{}/smaps_rollup", task.supervisor_pid()));
+  const auto kib = [&](const std::string& name) {
+    return std::stoul(rollup.substr(rollup.find(name) + name.size()));
+  };
+  EXPECT_LE(kib("Private_Dirty:"), 80u) << rollup;
+  task.kill_all();
+  EXPECT_TRUE(ends.exit());
 }
 
 TEST_F(ClientTest, RefusesWhatGoesPastALimit) {

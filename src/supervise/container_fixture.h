@@ -10,63 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <deque>
-
 #include "base/ids.h"
 #include "base/json.h"
 #include "os/file.h"
 #include "os/mount.h"
 #include "os/poll.h"
 #include "supervise/client.h"
+#include "supervise/gathered_events.h"
 
 namespace wharf::supervise {
-
-using std::chrono::milliseconds;
-
-/// The events of one container, gathered.
-class Ends {
- public:
-  Events callbacks() {
-    return {[this](const Exit& exit) { put([&] { exit_ = exit; }); },
-            [this](const ExecExit& exit) { put([&] { execs_[exit.exec] = exit.code; }); },
-            [this] { put([&] { ++ooms_; }); }, [this] { put([&] { lost_ = true; }); }};
-  }
-
-  std::optional<Exit> exit(milliseconds time = milliseconds(5000)) {
-    return wait(time, [this] { return exit_.has_value(); }) ? exit_ : std::nullopt;
-  }
-  std::optional<int> exec(std::uint64_t id, milliseconds time = milliseconds(5000)) {
-    if (!wait(time, [&] { return execs_.contains(id); })) return std::nullopt;
-    return execs_[id];
-  }
-  bool lost(milliseconds time = milliseconds(5000)) {
-    return wait(time, [this] { return lost_; });
-  }
-  bool oom(milliseconds time = milliseconds(5000)) {
-    return wait(time, [this] { return ooms_ > 0; });
-  }
-
- private:
-  template <class Change>
-  void put(Change change) {
-    const std::scoped_lock lock(lock_);
-    change();
-    changed_.notify_all();
-  }
-  template <class Condition>
-  bool wait(milliseconds time, Condition condition) {
-    std::unique_lock lock(lock_);
-    return changed_.wait_for(lock, time, condition);
-  }
-
-  std::mutex lock_;
-  std::condition_variable changed_;
-  std::optional<Exit> exit_;
-  std::map<std::uint64_t, int> execs_;
-  int ooms_ = 0;
-  bool lost_ = false;
-};
 
 /// Everything `socket` gives until its end or until `time` is over.
 inline std::string read_until_end(const os::Fd& socket, milliseconds time = milliseconds(5000)) {
@@ -145,7 +97,8 @@ class ContainerTest : public testing::Test {
     return fmt::format(
         R"({{"ociVersion":"1.2.0","process":{},"root":{{"path":"rootfs"}},"hostname":"box",)"
         R"("mounts":[{{"destination":"/proc","type":"proc","source":"proc"}},)"
-        R"({{"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755"]}},)"
+        R"({{"destination":"/dev","type":"tmpfs","source":"tmpfs",)"
+        R"("options":["nosuid","mode=755"]}},)"
         R"({{"destination":"/dev/pts","type":"devpts","source":"devpts",)"
         R"("options":["nosuid","noexec","newinstance","ptmxmode=0666","mode=0620"]}}],)"
         R"("linux":{{"cgroupsPath":"{}","resources":{},"namespaces":[{}{{"type":"mount"}},)"

@@ -1,6 +1,9 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include <atomic>
+#include <thread>
+
 #include "os/pty.h"
 #include "supervise/container_fixture.h"
 

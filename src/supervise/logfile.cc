@@ -102,6 +102,7 @@ void LogFile::take(Output stream, std::string_view bytes) {
 
 void LogFile::cut(Output stream, std::string_view bytes) {
   LineCutter& cutter = cutters_[stream == Output::Stdout ? 0 : 1];
+  char* begun = begun_[stream == Output::Stdout ? 0 : 1];
   while (!bytes.empty()) {
     // How much of this piece may still come, and whether its line ends within that.
     const std::size_t room = kPieceBytes - cutter.size;
@@ -116,10 +117,10 @@ void LogFile::cut(Output stream, std::string_view bytes) {
       record(stream, part, found != nullptr);
       continue;
     }
-    memcpy(cutter.text + cutter.size, part.data(), part.size());
+    memcpy(begun + cutter.size, part.data(), part.size());
     cutter.size += static_cast<std::uint32_t>(part.size());
     if (!whole_piece) return;
-    const std::string_view gathered(cutter.text, cutter.size);
+    const std::string_view gathered(begun, cutter.size);
     cutter.size = 0;
     record(stream, gathered, found != nullptr);
   }
@@ -128,8 +129,9 @@ void LogFile::cut(Output stream, std::string_view bytes) {
 void LogFile::finish() {
   if (fd_ < 0) return;
   for (const Output stream : {Output::Stdout, Output::Stderr}) {
-    LineCutter& cutter = cutters_[stream == Output::Stdout ? 0 : 1];
-    if (cutter.size != 0) record(stream, {cutter.text, cutter.size}, false);
+    const unsigned index = stream == Output::Stdout ? 0 : 1;
+    LineCutter& cutter = cutters_[index];
+    if (cutter.size != 0) record(stream, {begun_[index], cutter.size}, false);
     cutter.size = 0;
   }
   flush();

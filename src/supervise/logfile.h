@@ -29,9 +29,8 @@ struct LogFileOptions {
 
 enum class Output : std::uint8_t { Stdout = 1, Stderr = 2 };
 
-/// The beginning of a line whose end has not come yet.
+/// The beginning of a line whose end has not come yet; its text is in LogFile::begun_.
 struct LineCutter {
-  char text[kPieceBytes];
   std::uint32_t size = 0;
   bool in_pieces = false;           ///< A piece of this line was written already.
   std::int64_t first_piece_ns = 0;  ///< Docker: all pieces of a line bear the first one's time.
@@ -74,7 +73,6 @@ class LogFile {
 
   LogFileOptions options_;
   base::Text<255> name_;
-  char attrs_[16 * 1024];
   int fd_ = -1;
   std::int64_t size_ = 0;
   std::uint64_t dropped_ = 0;
@@ -82,6 +80,9 @@ class LogFile {
   TimeText time_text_;
   LineCutter cutters_[2];
   std::size_t used_ = 0;
+  // Last, and apart from each other: pages that are not written cost nothing.
+  char attrs_[16 * 1024];
+  char begun_[2][kPieceBytes];
   /// Room for the longest record, and as much again to gather short ones.
   alignas(4096) char buffer_[256 * 1024];
 };

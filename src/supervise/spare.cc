@@ -1,9 +1,13 @@
 #include "supervise/spare.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "os/file.h"
+#include "os/mount.h"
 #include "os/poll.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -15,10 +19,26 @@ namespace {
 /// After a failure to start one (no memory, no pids) the next attempt waits this long.
 constexpr std::chrono::seconds kRetryTime{1};
 
+/// Invalid where mounts are not allowed (rootless): then the program protects itself.
+os::Fd sealed_program(const std::filesystem::path& runtime) {
+  const os::Fd file = os::open_file(runtime, O_PATH);
+  try {
+    os::DetachedMount mount = os::DetachedMount::bind(file, os::Depth::TopOnly);
+    mount.set_flags({.read_only = true}, os::Depth::TopOnly);
+    return std::move(mount).release();
+  } catch (const base::Error& error) {
+    base::log_debug("read-only mount of {}: {}", runtime.string(), error.what());
+    return {};
+  }
+}
+
 }  // namespace
 
 Spare::Spare(std::filesystem::path runtime, unsigned count, Watcher& watcher)
-    : runtime_(std::move(runtime)), count_(count), watcher_(watcher) {
+    : runtime_(std::move(runtime)),
+      sealed_(sealed_program(runtime_)),
+      count_(count),
+      watcher_(watcher) {
   if (count_ > 0) thread_ = std::jthread([this](std::stop_token stop) { keep_filled(stop); });
 }
 
@@ -42,7 +62,7 @@ SpareSupervisor Spare::take() {
 SpareSupervisor Spare::start_one() {
   os::SocketPair pair = os::make_socket_pair(SOCK_SEQPACKET);
   os::SpawnRequest request;
-  request.program = runtime_.string();
+  request.program = program();
   request.name = "wharf-runtime";
   request.arguments = {"supervise"};
   request.descriptors = {{&pair.second, wire::kCommandDescriptor}};
@@ -51,6 +71,12 @@ SpareSupervisor Spare::start_one() {
   SpareSupervisor supervisor{std::move(pair.first), process.pid()};
   watcher_.reap(std::move(process));
   return supervisor;
+}
+
+std::string Spare::program() const {
+  if (!sealed_.valid()) return runtime_.string();
+  // By our own number: in the new process the descriptor is closed by then.
+  return fmt::format("/proc/{}/fd/{}", ::getpid(), sealed_.get());
 }
 
 void Spare::keep_filled(std::stop_token stop) {

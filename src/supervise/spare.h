@@ -2,12 +2,15 @@
 //
 // A thread of its own keeps `count` of them ready; each waits for its Launch and ends by
 // itself when this process does. take() never waits for that thread: with none ready it
-// starts one itself. Thread-safe. Room-internal, owned by Supervisors.
+// starts one itself. The program is executed through a read-only mount that is attached
+// nowhere, so no container can write to it through /proc/PID/exe (CVE-2019-5736). Thread-safe.
+// Room-internal, owned by Supervisors.
 #pragma once
 
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -32,9 +35,11 @@ class Spare {
 
  private:
   SpareSupervisor start_one();
+  std::string program() const;
   void keep_filled(std::stop_token stop);
 
   std::filesystem::path runtime_;
+  os::Fd sealed_;  // The program through a read-only mount of its own.
   unsigned count_;
   Watcher& watcher_;
   std::mutex lock_;

@@ -59,6 +59,8 @@ int Supervisor::run(int command) {
   command_ = command;
   fcntl(command_, F_SETFD, FD_CLOEXEC);
   if (!poller_.open() || !poller_.watch(command_, EPOLLIN, {Source::Command, 0})) return 1;
+  // While there is time: an idle supervisor waits for its Launch with this done.
+  discover();
   while (stage_ != Stage::Done) {
     Poller::Ready ready[16];
     const std::size_t count = poller_.wait(ready, timeout_ms());

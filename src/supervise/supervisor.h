@@ -80,6 +80,7 @@ class Supervisor {
   void hello(const wire::Head& head, Descriptors& descriptors);
 
   // supervisor_launch.cc
+  void discover();
   void launch(std::span<const char> message, Descriptors& descriptors);
   bool take_launch(const wire::Launch& launch, std::string_view text, Descriptors& descriptors);
   bool read_config(int file, base::Failure& failure);
@@ -136,6 +137,7 @@ class Supervisor {
   runtime::Inputs inputs_;
   runtime::Task task_;
   std::uint64_t namespaces_ = 0;
+  bool discovered_ = false;
   cgroup::Hierarchies hierarchies_;
   cgroup::Group group_;
 

@@ -22,6 +22,19 @@ bool cut(std::string_view& text, std::size_t size, std::string_view& part) {
   return true;
 }
 
+/// Gives back the stack that making a container took: it is never so deep again.
+[[gnu::noinline]] void release_stack() {
+  constexpr std::uintptr_t kPage = 4096;
+  constexpr std::uintptr_t kDepth = 256 * 1024;
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  // Two pages are left for the red zone, and for madvise itself.
+  const std::uintptr_t end = (here & ~(kPage - 1)) - 2 * kPage;
+  // The stack may be less deep than this: what is mapped of it is released all the same.
+  for (std::uintptr_t page = end; page > end - kDepth; page -= kPage) {
+    if (madvise(reinterpret_cast<void*>(page), kPage, MADV_DONTNEED) < 0) break;
+  }
+}
+
 /// A plain file name: no separator, not a dot name.
 bool plain_name(std::string_view name) {
   return !name.empty() && name.size() <= wire::kMaxNameBytes && name[0] != '.' &&
@@ -155,8 +168,13 @@ bool Supervisor::open_places(const wire::Launch& launch, base::Failure& failure)
   return stdio_.open(options, child_stdio_) || failure.because_of_errno("make pipes");
 }
 
+void Supervisor::discover() {
+  base::Failure ignored;  // Tried again, and reported, when it is needed.
+  discovered_ = cgroup::discover(hierarchies_, ignored);
+}
+
 bool Supervisor::create(base::Failure& failure) {
-  if (!cgroup::discover(hierarchies_, failure)) return false;
+  if (!discovered_ && !cgroup::discover(hierarchies_, failure)) return false;
   if (!group_.place(hierarchies_, spec_->cgroups_path, failure)) return false;
   inputs_.id = id_.view();
   inputs_.rootfs = rootfs_;
@@ -186,6 +204,7 @@ void Supervisor::adopt_container() {
   poller_.watch(task_.pidfd, EPOLLIN, {Source::Init, 0});
   if (spec_->hooks.poststart.empty() && spec_->hooks.poststop.empty()) release_config();
   answer(launch_number_);
+  release_stack();
 }
 
 void Supervisor::release_config() {

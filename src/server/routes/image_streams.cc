@@ -7,6 +7,7 @@
 #include "image/import.h"
 #include "image/load.h"
 #include "image/pull.h"
+#include "image/push.h"
 #include "image/save.h"
 #include "server/exchange.h"
 
@@ -82,10 +83,13 @@ void pull(Engine& engine, Exchange& exchange) {
   image::PullRequest request;
   request.reference = oci::Reference::parse(exchange.parameter("fromImage"));
   const std::string& tag = exchange.parameter("tag");
-  if (base::Digest::valid(tag)) request.reference = request.reference.trimmed().with_digest(base::Digest::parse(tag));
-  else if (!tag.empty()) request.reference = request.reference.with_tag(tag);
+  if (base::Digest::valid(tag))
+    request.reference = request.reference.trimmed().with_digest(base::Digest::parse(tag));
+  else if (!tag.empty())
+    request.reference = request.reference.with_tag(tag);
   request.platform = platform_of(exchange.parameter("platform"));
-  request.credentials = registry::Credentials::from_header(exchange.headers().get("X-Registry-Auth"));
+  request.credentials =
+      registry::Credentials::from_header(exchange.headers().get("X-Registry-Auth"));
   ProgressLines lines(exchange);
   with_errors_in_band(lines, [&] {
     image::pull(engine.images, engine.registry, request, lines.sink(), exchange.gone());
@@ -103,8 +107,10 @@ class Download {
       fail(Kind::InvalidArgument, "cannot import from {}: only http and https", url.scheme);
     }
     http::Endpoint endpoint{.host = url.host, .port = url.port_or_default()};
-    if (url.scheme == "https") endpoint.tls = std::make_shared<const http::TlsContext>(http::TlsOptions{});
-    client_.emplace(std::move(endpoint), http::client::Options{.idle_timeout_ms = registry::kIdleTimeoutMs});
+    if (url.scheme == "https")
+      endpoint.tls = std::make_shared<const http::TlsContext>(http::TlsOptions{});
+    client_.emplace(std::move(endpoint),
+                    http::client::Options{.idle_timeout_ms = registry::kIdleTimeoutMs});
     try {
       response_.emplace(client_->send({.target = url.target(), .stop = std::move(stop)}));
     } catch (const Error& error) {
@@ -112,7 +118,8 @@ class Download {
       fail(Kind::Internal, "Get \"{}\": {}", url.text(), error.what());
     }
     if (response_->status() == 200) return;
-    fail(Kind::Internal, "failed to GET {}: {} {}", url.text(), response_->status(), response_->reason());
+    fail(Kind::Internal, "failed to GET {}: {} {}", url.text(), response_->status(),
+         response_->reason());
   }
 
   std::size_t read(std::span<char> into) { return response_->read_some(into); }
@@ -177,8 +184,28 @@ void send_tar(Engine& engine, Exchange& exchange, std::vector<std::string> names
 }  // namespace
 
 void create_image(Engine& engine, Exchange& exchange) {
-  if (!exchange.parameter("fromImage").empty()) pull(engine, exchange);
-  else import(engine, exchange);
+  if (!exchange.parameter("fromImage").empty())
+    pull(engine, exchange);
+  else
+    import(engine, exchange);
+}
+
+void push_image(Engine& engine, Exchange& exchange) {
+  image::PushRequest request;
+  request.reference = oci::Reference::parse(exchange.variable("name"));
+  if (const std::string& tag = exchange.parameter("tag"); !tag.empty()) {
+    request.reference = request.reference.with_tag(tag);
+  }
+  if (const std::string& platform = exchange.parameter("platform");
+      !platform.empty() && !exchange.before(46)) {
+    request.platform = oci::platform_from_json(base::parse_json(platform));
+  }
+  request.credentials =
+      registry::Credentials::from_header(exchange.headers().get("X-Registry-Auth"));
+  ProgressLines lines(exchange);
+  with_errors_in_band(lines, [&] {
+    image::push(engine.images, engine.registry, request, lines.sink(), exchange.gone());
+  });
 }
 
 void load_images(Engine& engine, Exchange& exchange) {
@@ -193,8 +220,12 @@ void load_images(Engine& engine, Exchange& exchange) {
   }
 }
 
-void save_image(Engine& engine, Exchange& exchange) { send_tar(engine, exchange, {exchange.variable("name")}); }
+void save_image(Engine& engine, Exchange& exchange) {
+  send_tar(engine, exchange, {exchange.variable("name")});
+}
 
-void save_images(Engine& engine, Exchange& exchange) { send_tar(engine, exchange, exchange.query().all("names")); }
+void save_images(Engine& engine, Exchange& exchange) {
+  send_tar(engine, exchange, exchange.query().all("names"));
+}
 
 }  // namespace wharf::server

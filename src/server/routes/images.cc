@@ -1,8 +1,7 @@
 // /images, /distribution and /auth.
 #include "api/image.h"
 #include "engine/engine.h"
-#include "image/images.h"
-#include "registry/registry.h"
+#include "image/pull.h"
 #include "server/exchange.h"
 #include "server/route.h"
 #include "server/routes/image_streams.h"
@@ -17,8 +16,10 @@ using base::JsonObject;
 using base::Kind;
 using engine::Engine;
 
-Json descriptor_json(const std::string& media_type, const base::Digest& digest, std::int64_t bytes) {
-  return oci::to_json(oci::Descriptor{.media_type = media_type, .digest = digest, .size_bytes = bytes});
+Json descriptor_json(const std::string& media_type, const base::Digest& digest,
+                     std::int64_t bytes) {
+  return oci::to_json(
+      oci::Descriptor{.media_type = media_type, .digest = digest, .size_bytes = bytes});
 }
 
 Json manifest_json(const image::ManifestSummary& manifest) {
@@ -117,7 +118,8 @@ api::ImageInspect inspect_of(const image::Image& image) {
   out.repo_tags = image.repo_tags;
   out.repo_digests = image.repo_digests;
   out.comment = image.config.comment;
-  if (out.comment.empty() && !image.config.history.empty()) out.comment = image.config.history.back().comment;
+  if (out.comment.empty() && !image.config.history.empty())
+    out.comment = image.config.history.back().comment;
   out.created = image.config.created;
   out.author = image.config.author;
   out.docker_version = image.config.docker_version;
@@ -149,7 +151,8 @@ void inspect(Engine& engine, Exchange& exchange) {
   const bool manifests = !exchange.before(48) && exchange.flag("manifests");
   const std::optional<oci::Platform> platform = platform_of(exchange, 49);
   if (manifests && platform) {
-    fail(Kind::InvalidArgument, "conflicting options: manifests and platform options cannot both be set");
+    fail(Kind::InvalidArgument,
+         "conflicting options: manifests and platform options cannot both be set");
   }
   const image::Image image = engine.images.resolve(exchange.variable("name"), platform);
   api::ImageInspect answer = inspect_of(image);
@@ -159,7 +162,8 @@ void inspect(Engine& engine, Exchange& exchange) {
 
 void history(Engine& engine, Exchange& exchange) {
   JsonArray answer;
-  for (const image::HistoryItem& step : engine.images.history(exchange.variable("name"), platform_of(exchange, 48))) {
+  for (const image::HistoryItem& step :
+       engine.images.history(exchange.variable("name"), platform_of(exchange, 48))) {
     api::ImageHistoryItem item;
     item.id = step.id;
     item.created = step.created_s;
@@ -174,9 +178,11 @@ void history(Engine& engine, Exchange& exchange) {
 
 void tag(Engine& engine, Exchange& exchange) {
   oci::Reference name = oci::Reference::parse(exchange.parameter("repo"));
-  if (name.has_digest()) fail(Kind::InvalidArgument, "refusing to create a tag with a digest reference");
+  if (name.has_digest())
+    fail(Kind::InvalidArgument, "refusing to create a tag with a digest reference");
   if (name.familiar_name() == "sha256") {
-    fail(Kind::InvalidArgument, "refusing to create an ambiguous tag using digest algorithm as name");
+    fail(Kind::InvalidArgument,
+         "refusing to create an ambiguous tag using digest algorithm as name");
   }
   const std::string& wanted = exchange.parameter("tag");
   name = wanted.empty() ? name.with_default_tag() : name.with_tag(wanted);
@@ -219,11 +225,13 @@ void distribution(Engine& engine, Exchange& exchange) {
   auto credentials = registry::Credentials::from_header(exchange.headers().get("X-Registry-Auth"));
   const registry::Repository repository =
       engine.registry.repository(name.trimmed(), std::move(credentials), exchange.gone());
-  const registry::FetchedDocument fetched = repository.document(name.has_digest() ? name.digest().text() : name.tag());
+  const registry::FetchedDocument fetched =
+      repository.document(name.has_digest() ? name.digest().text() : name.tag());
   const oci::Document document = oci::parse_document(fetched.bytes, fetched.content_type);
   const std::string type = std::visit([](const auto& d) { return d.media_type; }, document);
   JsonObject answer;
-  answer["Descriptor"] = descriptor_json(type, fetched.digest, static_cast<std::int64_t>(fetched.bytes.size()));
+  answer["Descriptor"] =
+      descriptor_json(type, fetched.digest, static_cast<std::int64_t>(fetched.bytes.size()));
   answer["Platforms"] = nullptr;
   if (const oci::Index* index = std::get_if<oci::Index>(&document)) {
     JsonArray platforms;
@@ -259,6 +267,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/images/{name:.*}/json", inspect},
     {"POST", "/images/load", load_images},
     {"POST", "/images/create", create_image},
+    {"POST", "/images/{name:.*}/push", push_image},
     {"POST", "/images/{name:.*}/tag", tag},
     {"POST", "/images/prune", prune, {1, 25}},
     {"DELETE", "/images/{name:.*}", remove},
@@ -268,6 +277,8 @@ constexpr Route kRoutes[] = {
 
 }  // namespace
 
-std::span<const Route> image_routes() { return kRoutes; }
+std::span<const Route> image_routes() {
+  return kRoutes;
+}
 
 }  // namespace wharf::server

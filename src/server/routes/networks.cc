@@ -1,4 +1,4 @@
-// /networks: create, inspect, list, remove, prune.
+// /networks: create, inspect, list, remove, connect, disconnect, prune.
 #include "network/networks.h"
 
 #include "api/network.h"
@@ -215,15 +215,15 @@ void prune(Engine& engine, Exchange& exchange) {
 void connect(Engine& engine, Exchange& exchange) {
   api::NetworkConnectRequest request;
   exchange.read_json([&](const base::Json& json) { from_json(json, request); });
-  engine.networks.inspect(exchange.variable("id"));
-  fail(Kind::NotImplemented, "connecting existing containers to networks is not built yet");
+  engine.containers.connect(request.container, exchange.variable("id"), request.endpoint_config);
+  exchange.reply(200);
 }
 
 void disconnect(Engine& engine, Exchange& exchange) {
   api::NetworkDisconnectRequest request;
   exchange.read_json([&](const base::Json& json) { from_json(json, request); });
-  engine.networks.inspect(exchange.variable("id"));
-  fail(Kind::NotImplemented, "disconnecting containers from networks is not built yet");
+  engine.containers.disconnect(request.container, exchange.variable("id"), request.force);
+  exchange.reply(200);
 }
 
 constexpr Route kRoutes[] = {
