@@ -10,7 +10,9 @@ constexpr JsonNode kAbsent;
 bool is_space(char letter) {
   return letter == ' ' || letter == '\t' || letter == '\n' || letter == '\r';
 }
-bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
+bool is_digit(char letter) {
+  return letter >= '0' && letter <= '9';
+}
 
 int hex_value(char letter) {
   if (is_digit(letter)) return letter - '0';
@@ -181,14 +183,28 @@ class Parser {
     switch (letter) {
       case '"':
       case '\\':
-      case '/': *out++ = letter; return true;
-      case 'b': *out++ = '\b'; return true;
-      case 'f': *out++ = '\f'; return true;
-      case 'n': *out++ = '\n'; return true;
-      case 'r': *out++ = '\r'; return true;
-      case 't': *out++ = '\t'; return true;
-      case 'u': return code_point(out);
-      default: return refuse("bad escape") != nullptr;
+      case '/':
+        *out++ = letter;
+        return true;
+      case 'b':
+        *out++ = '\b';
+        return true;
+      case 'f':
+        *out++ = '\f';
+        return true;
+      case 'n':
+        *out++ = '\n';
+        return true;
+      case 'r':
+        *out++ = '\r';
+        return true;
+      case 't':
+        *out++ = '\t';
+        return true;
+      case 'u':
+        return code_point(out);
+      default:
+        return refuse("bad escape") != nullptr;
     }
   }
 

@@ -120,8 +120,8 @@ int Group::oom_event() const {
   const int event = WHARF_CALL(eventfd, 0, EFD_CLOEXEC | EFD_NONBLOCK);
   const int control = WHARF_CALL(openat, memory, "memory.oom_control", O_RDONLY | O_CLOEXEC);
   const base::Text<31> line(event, " ", control);
-  const bool fine = event >= 0 && control >= 0 &&
-                    try_write(memory, "cgroup.event_control", line.view());
+  const bool fine =
+      event >= 0 && control >= 0 && try_write(memory, "cgroup.event_control", line.view());
   if (control >= 0) ::close(control);
   if (fine) return event;
   if (event >= 0) ::close(event);

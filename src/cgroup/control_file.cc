@@ -88,8 +88,8 @@ struct Entry {
 
 void visit_entry(int directory, const Entry& entry, void* context, Visit visit, int depth) {
   if (entry.type != DT_DIR || entry.name[0] == '.') return;
-  const int child = WHARF_CALL(openat, directory, entry.name,
-                               O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  const int child =
+      WHARF_CALL(openat, directory, entry.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (child < 0) return;
   visit_below(child, context, visit, depth + 1);
   visit(context, directory, entry.name, child);

@@ -15,9 +15,15 @@ bool is_everything(const oci::DeviceRule& rule) {
   return rule.type == 'a' && rule.major < 0 && rule.minor < 0;
 }
 
+bool decides_all(const oci::DeviceRule& rule) {
+  return is_everything(rule) && rule.read && rule.write && rule.make;
+}
+
 void put_number(base::Writer& into, std::int64_t number) {
-  if (number < 0) into.put('*');
-  else into.put(number);
+  if (number < 0)
+    into.put('*');
+  else
+    into.put(number);
 }
 
 /// devices.allow and devices.deny, opened once for all rules.
@@ -79,7 +85,8 @@ class Program {
     for (std::size_t i = defaults.size(); i > 0; --i) rule(defaults[i - 1]);
     for (std::size_t i = rules.size(); i > 0; --i) {
       rule(rules[i - 1]);
-      if (is_everything(rules[i - 1])) break;  // nothing before it can be reached
+      // It decides all: the kernel refuses a program with instructions after it.
+      if (decides_all(rules[i - 1])) return !full_;
     }
     verdict(false);
     return !full_;
@@ -117,8 +124,10 @@ class Program {
       add({BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_3, 0, 0});
       // Allowing needs all that is asked to be in the rule; denying, any of it.
       add({BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, one.allow ? ~access : access});
-      if (one.allow) unless_equal(BPF_REG_1, 0);
-      else add({BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, 0});
+      if (one.allow)
+        unless_equal(BPF_REG_1, 0);
+      else
+        add({BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, 0});
     }
     if (one.major >= 0) unless_equal(BPF_REG_4, one.major);
     if (one.minor >= 0) unless_equal(BPF_REG_5, one.minor);

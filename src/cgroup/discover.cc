@@ -9,9 +9,9 @@
 namespace wharf::cgroup {
 namespace {
 
-constexpr std::string_view kKnown[] = {"cpuset",     "cpu",     "cpuacct",  "blkio", "memory",
-                                       "devices",    "freezer", "net_cls",  "pids",  "perf_event",
-                                       "net_prio",   "hugetlb", "rdma",     "misc"};
+constexpr std::string_view kKnown[] = {"cpuset",   "cpu",     "cpuacct", "blkio", "memory",
+                                       "devices",  "freezer", "net_cls", "pids",  "perf_event",
+                                       "net_prio", "hugetlb", "rdma",    "misc"};
 
 bool is_controller(std::string_view word) {
   for (const std::string_view known : kKnown) {

@@ -9,7 +9,9 @@ std::int64_t weight_of_shares(std::int64_t shares) {
   return 1 + (clamped - kMin) * 9999 / (kMax - kMin);
 }
 
-std::int64_t io_weight_of(std::int64_t weight) { return 1 + (weight - 10) * 9999 / 990; }
+std::int64_t io_weight_of(std::int64_t weight) {
+  return 1 + (weight - 10) * 9999 / 990;
+}
 
 int needed(const Group& group, std::string_view controller, Failure& failure) {
   const int directory = group.directory(controller);

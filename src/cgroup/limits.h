@@ -9,10 +9,8 @@ namespace wharf::cgroup {
 
 enum class Phase { Create, Update };
 
-bool apply_v1(const Group& group, const oci::Resources& resources, Phase phase,
-              Failure& failure);
-bool apply_v2(const Group& group, const oci::Resources& resources, Phase phase,
-              Failure& failure);
+bool apply_v1(const Group& group, const oci::Resources& resources, Phase phase, Failure& failure);
+bool apply_v2(const Group& group, const oci::Resources& resources, Phase phase, Failure& failure);
 
 /// Default deny, then the spec's rules, then the devices that every container has (A20).
 bool allow_devices_v1(int directory, std::span<const oci::DeviceRule> rules, Failure& failure);
@@ -27,7 +25,9 @@ std::span<const oci::DeviceRule> default_devices();
 int needed(const Group& group, std::string_view controller, Failure& failure);
 
 /// A value of "0" or nothing given writes nothing.
-inline bool given(const oci::OptionalInt& value) { return value && *value != 0; }
+inline bool given(const oci::OptionalInt& value) {
+  return value && *value != 0;
+}
 
 /// cpu.shares (2 to 262144) as cpu.weight (1 to 10000).
 std::int64_t weight_of_shares(std::int64_t shares);

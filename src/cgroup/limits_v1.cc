@@ -52,8 +52,7 @@ bool set_memory(const Group& group, const oci::Memory& memory, Failure& failure)
          write_optional(directory, "memory.kmem.tcp.limit_in_bytes", memory.kernel_tcp, failure) &&
          (!memory.swappiness ||
           write_number(directory, "memory.swappiness", *memory.swappiness, failure)) &&
-         (!memory.disable_oom_killer ||
-          write_value(directory, "memory.oom_control", "1", failure));
+         (!memory.disable_oom_killer || write_value(directory, "memory.oom_control", "1", failure));
 }
 
 bool set_bandwidth(int directory, const oci::Cpu& cpu, Failure& failure) {
@@ -188,8 +187,7 @@ bool set_rdma(const Group& group, std::span<const oci::RdmaLimit> limits, Failur
 
 }  // namespace
 
-bool apply_v1(const Group& group, const oci::Resources& resources, Phase phase,
-              Failure& failure) {
+bool apply_v1(const Group& group, const oci::Resources& resources, Phase phase, Failure& failure) {
   if (!resources.unified.empty()) {
     return failure.because("cgroup: unified resources need cgroup v2");
   }
@@ -197,8 +195,7 @@ bool apply_v1(const Group& group, const oci::Resources& resources, Phase phase,
   const bool set_devices = phase == Phase::Create ? devices >= 0 : !resources.devices.empty();
   if (set_devices && !allow_devices_v1(devices, resources.devices, failure)) return false;
   return set_cpuset(group, resources.cpu, failure) && set_cpu(group, resources.cpu, failure) &&
-         set_memory(group, resources.memory, failure) &&
-         set_pids(group, resources.pids, failure) &&
+         set_memory(group, resources.memory, failure) && set_pids(group, resources.pids, failure) &&
          set_block_io(group, resources.block_io, failure) &&
          set_hugepages(group, resources.hugepages, failure) &&
          set_network(group, resources, failure) && set_rdma(group, resources.rdma, failure);

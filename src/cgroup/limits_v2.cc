@@ -50,8 +50,10 @@ bool set_cpu(int directory, const oci::Cpu& cpu, Failure& failure) {
   }
   if (given(cpu.quota) || given(cpu.period)) {
     base::Text<63> line;
-    if (cpu.quota.value_or(0) > 0) line.put(*cpu.quota);
-    else line.put("max");
+    if (cpu.quota.value_or(0) > 0)
+      line.put(*cpu.quota);
+    else
+      line.put("max");
     if (given(cpu.period)) line.put(" ", *cpu.period);
     if (!write_value(directory, "cpu.max", line.view(), failure)) return false;
   }
@@ -64,8 +66,10 @@ bool throttle(int directory, const char* key, std::span<const oci::ThrottleDevic
               Failure& failure) {
   for (const oci::ThrottleDevice& device : devices) {
     base::Text<80> line(device.major, ":", device.minor, " ", key, "=");
-    if (device.rate == 0) line.put("max");
-    else line.put(device.rate);
+    if (device.rate == 0)
+      line.put("max");
+    else
+      line.put(device.rate);
     if (!write_value(directory, "io.max", line.view(), failure)) return false;
   }
   return true;
@@ -99,8 +103,7 @@ bool set_io(int directory, const oci::BlockIo& io, Failure& failure) {
 }
 
 bool set_others(int directory, const oci::Resources& resources, Failure& failure) {
-  if (given(resources.pids) &&
-      !write_or_max(directory, "pids.max", *resources.pids, failure)) {
+  if (given(resources.pids) && !write_or_max(directory, "pids.max", *resources.pids, failure)) {
     return false;
   }
   for (const oci::HugepageLimit& limit : resources.hugepages) {
@@ -125,8 +128,7 @@ bool set_others(int directory, const oci::Resources& resources, Failure& failure
 
 }  // namespace
 
-bool apply_v2(const Group& group, const oci::Resources& resources, Phase phase,
-              Failure& failure) {
+bool apply_v2(const Group& group, const oci::Resources& resources, Phase phase, Failure& failure) {
   const int directory = group.unified_directory();
   if (directory < 0) return failure.because("cgroup: not there");
   const bool set_devices = phase == Phase::Create || !resources.devices.empty();

@@ -25,10 +25,14 @@ void read_device_rule(SpecReader& reader, const JsonNode& node, DeviceRule& into
   }
   into.type = type[0];
   for (const char letter : access) {
-    if (letter == 'r') into.read = true;
-    else if (letter == 'w') into.write = true;
-    else if (letter == 'm') into.make = true;
-    else return reader.refuse("linux.resources.devices.access", access, "is not of r, w, m");
+    if (letter == 'r')
+      into.read = true;
+    else if (letter == 'w')
+      into.write = true;
+    else if (letter == 'm')
+      into.make = true;
+    else
+      return reader.refuse("linux.resources.devices.access", access, "is not of r, w, m");
   }
   if (access.empty()) into.read = into.write = into.make = true;
 }

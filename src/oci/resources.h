@@ -16,8 +16,8 @@ using OptionalInt = std::optional<std::int64_t>;
 
 struct DeviceRule {
   bool allow = false;
-  char type = 'a';           // 'a', 'b', 'c'
-  std::int64_t major = -1;   // -1: any
+  char type = 'a';          // 'a', 'b', 'c'
+  std::int64_t major = -1;  // -1: any
   std::int64_t minor = -1;
   bool read = false;
   bool write = false;

@@ -23,20 +23,23 @@ struct NamespaceName {
   std::string_view name;
   std::uint64_t flag;
 };
-constexpr NamespaceName kNamespaces[] = {
-    {"pid", CLONE_NEWPID},   {"network", CLONE_NEWNET}, {"mount", CLONE_NEWNS},
-    {"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS},     {"user", CLONE_NEWUSER},
-    {"time", CLONE_NEWTIME}, {"cgroup", CLONE_NEWCGROUP}};
+constexpr NamespaceName kNamespaces[] = {{"pid", CLONE_NEWPID},   {"network", CLONE_NEWNET},
+                                         {"mount", CLONE_NEWNS},  {"ipc", CLONE_NEWIPC},
+                                         {"uts", CLONE_NEWUTS},   {"user", CLONE_NEWUSER},
+                                         {"time", CLONE_NEWTIME}, {"cgroup", CLONE_NEWCGROUP}};
 
 struct PropagationName {
   std::string_view name;
   std::uint64_t flags;
 };
-constexpr PropagationName kPropagations[] = {
-    {"shared", MS_SHARED},         {"private", MS_PRIVATE},
-    {"slave", MS_SLAVE},           {"unbindable", MS_UNBINDABLE},
-    {"rshared", MS_SHARED | MS_REC},   {"rprivate", MS_PRIVATE | MS_REC},
-    {"rslave", MS_SLAVE | MS_REC},     {"runbindable", MS_UNBINDABLE | MS_REC}};
+constexpr PropagationName kPropagations[] = {{"shared", MS_SHARED},
+                                             {"private", MS_PRIVATE},
+                                             {"slave", MS_SLAVE},
+                                             {"unbindable", MS_UNBINDABLE},
+                                             {"rshared", MS_SHARED | MS_REC},
+                                             {"rprivate", MS_PRIVATE | MS_REC},
+                                             {"rslave", MS_SLAVE | MS_REC},
+                                             {"runbindable", MS_UNBINDABLE | MS_REC}};
 
 void read_namespace(SpecReader& reader, const JsonNode& node, Namespace& into) {
   std::string_view type;
@@ -147,16 +150,14 @@ void read_hooks(SpecReader& reader, const JsonNode& node, Hooks& hooks) {
 
 void read_linux(SpecReader& reader, const JsonNode& node, Spec& spec) {
   const auto id_map = [&](const JsonNode& each, IdMap& into) { read_id_map(reader, each, into); };
-  reader.read(node, "namespaces", spec.namespaces, [&](const JsonNode& each, Namespace& into) {
-    read_namespace(reader, each, into);
-  });
+  reader.read(node, "namespaces", spec.namespaces,
+              [&](const JsonNode& each, Namespace& into) { read_namespace(reader, each, into); });
   refuse_twins(reader, spec.namespaces);
   reader.read(node, "uidMappings", spec.uid_maps, id_map);
   reader.read(node, "gidMappings", spec.gid_maps, id_map);
   read_time_offsets(reader, node, spec);
-  reader.read(node, "devices", spec.devices, [&](const JsonNode& each, Device& into) {
-    read_device(reader, each, into);
-  });
+  reader.read(node, "devices", spec.devices,
+              [&](const JsonNode& each, Device& into) { read_device(reader, each, into); });
   reader.read(node, "sysctl", spec.sysctls);
   reader.read(node, "maskedPaths", spec.masked_paths);
   reader.read(node, "readonlyPaths", spec.read_only_paths);
@@ -201,9 +202,8 @@ bool parse_spec(base::Arena& arena, std::span<char> text, Spec& spec, base::Fail
   reader.read(*root, "domainname", spec.domain_name);
   const JsonNode& process = reader.object(*root, "process");
   if (process.present()) read_process(reader, process, spec.process.emplace());
-  reader.read(*root, "mounts", spec.mounts, [&](const JsonNode& each, Mount& into) {
-    read_mount(reader, each, into);
-  });
+  reader.read(*root, "mounts", spec.mounts,
+              [&](const JsonNode& each, Mount& into) { read_mount(reader, each, into); });
   reader.read(*root, "annotations", spec.annotations);
   read_hooks(reader, reader.object(*root, "hooks"), spec.hooks);
   read_linux(reader, reader.object(*root, "linux"), spec);

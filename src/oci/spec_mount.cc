@@ -36,8 +36,8 @@ struct AccessTime {
   std::uint64_t bits;
 };
 constexpr AccessTime kAccessTimes[] = {
-    {"relatime", MOUNT_ATTR_RELATIME},    {"norelatime", MOUNT_ATTR_STRICTATIME},
-    {"noatime", MOUNT_ATTR_NOATIME},      {"atime", MOUNT_ATTR_RELATIME},
+    {"relatime", MOUNT_ATTR_RELATIME},       {"norelatime", MOUNT_ATTR_STRICTATIME},
+    {"noatime", MOUNT_ATTR_NOATIME},         {"atime", MOUNT_ATTR_RELATIME},
     {"strictatime", MOUNT_ATTR_STRICTATIME}, {"nostrictatime", MOUNT_ATTR_RELATIME},
 };
 
@@ -67,8 +67,11 @@ bool apply_propagation(std::string_view name, MountOptions& options) {
   std::string_view kind = name;
   const bool tree = name.starts_with('r');
   if (tree) kind.remove_prefix(1);
-  const std::uint64_t flag = kind == "shared" ? kShared : kind == "private" ? kPrivate
-                           : kind == "slave" ? kSlave : kind == "unbindable" ? kUnbindable : 0;
+  const std::uint64_t flag = kind == "shared"       ? kShared
+                             : kind == "private"    ? kPrivate
+                             : kind == "slave"      ? kSlave
+                             : kind == "unbindable" ? kUnbindable
+                                                    : 0;
   if (flag == 0) return false;
   options.propagation = flag;
   options.propagation_recursive = tree;

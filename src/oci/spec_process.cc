@@ -12,16 +12,47 @@ using base::JsonNode;
 
 namespace {
 
-constexpr auto kCapabilities = std::to_array<std::string_view>({
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
-    "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT", "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG",
-    "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE"});
+constexpr auto kCapabilities = std::to_array<std::string_view>({"CAP_CHOWN",
+                                                                "CAP_DAC_OVERRIDE",
+                                                                "CAP_DAC_READ_SEARCH",
+                                                                "CAP_FOWNER",
+                                                                "CAP_FSETID",
+                                                                "CAP_KILL",
+                                                                "CAP_SETGID",
+                                                                "CAP_SETUID",
+                                                                "CAP_SETPCAP",
+                                                                "CAP_LINUX_IMMUTABLE",
+                                                                "CAP_NET_BIND_SERVICE",
+                                                                "CAP_NET_BROADCAST",
+                                                                "CAP_NET_ADMIN",
+                                                                "CAP_NET_RAW",
+                                                                "CAP_IPC_LOCK",
+                                                                "CAP_IPC_OWNER",
+                                                                "CAP_SYS_MODULE",
+                                                                "CAP_SYS_RAWIO",
+                                                                "CAP_SYS_CHROOT",
+                                                                "CAP_SYS_PTRACE",
+                                                                "CAP_SYS_PACCT",
+                                                                "CAP_SYS_ADMIN",
+                                                                "CAP_SYS_BOOT",
+                                                                "CAP_SYS_NICE",
+                                                                "CAP_SYS_RESOURCE",
+                                                                "CAP_SYS_TIME",
+                                                                "CAP_SYS_TTY_CONFIG",
+                                                                "CAP_MKNOD",
+                                                                "CAP_LEASE",
+                                                                "CAP_AUDIT_WRITE",
+                                                                "CAP_AUDIT_CONTROL",
+                                                                "CAP_SETFCAP",
+                                                                "CAP_MAC_OVERRIDE",
+                                                                "CAP_MAC_ADMIN",
+                                                                "CAP_SYSLOG",
+                                                                "CAP_WAKE_ALARM",
+                                                                "CAP_BLOCK_SUSPEND",
+                                                                "CAP_AUDIT_READ",
+                                                                "CAP_PERFMON",
+                                                                "CAP_BPF",
+                                                                "CAP_CHECKPOINT_RESTORE"});
 
 struct LimitName {
   std::string_view name;
@@ -85,8 +116,10 @@ void read_io_priority(SpecReader& reader, const JsonNode& node, Process& process
   int priority = 0;
   reader.read(node, "class", name);
   reader.read(node, "priority", priority);
-  const int kind = name == "IOPRIO_CLASS_RT" ? 1 : name == "IOPRIO_CLASS_BE" ? 2
-                 : name == "IOPRIO_CLASS_IDLE" ? 3 : 0;
+  const int kind = name == "IOPRIO_CLASS_RT"     ? 1
+                   : name == "IOPRIO_CLASS_BE"   ? 2
+                   : name == "IOPRIO_CLASS_IDLE" ? 3
+                                                 : 0;
   if (kind == 0) return reader.refuse("process.ioPriority.class", name, "is unknown");
   if (priority < 0 || priority > 7) return reader.wrong("process.ioPriority", "from 0 to 7");
   process.io_priority = kind << 13 | priority;
@@ -125,9 +158,8 @@ void read_process(SpecReader& reader, const JsonNode& node, Process& process) {
     read_set(reader, capabilities, "permitted", sets.permitted);
     read_set(reader, capabilities, "ambient", sets.ambient);
   }
-  reader.read(node, "rlimits", process.rlimits, [&](const JsonNode& each, Rlimit& into) {
-    read_limit(reader, each, into);
-  });
+  reader.read(node, "rlimits", process.rlimits,
+              [&](const JsonNode& each, Rlimit& into) { read_limit(reader, each, into); });
   reader.read(node, "oomScoreAdj", process.oom_score_adj);
   reader.read(node, "noNewPrivileges", process.no_new_privileges);
   reader.read(node, "apparmorProfile", process.apparmor_profile);

@@ -59,8 +59,7 @@ void SpecReader::read(const JsonNode& parent, const char* name, Strings& into) {
   into = made.first(list.count);
 }
 
-void SpecReader::read(const JsonNode& parent, const char* name,
-                      std::span<std::string_view>& into) {
+void SpecReader::read(const JsonNode& parent, const char* name, std::span<std::string_view>& into) {
   const JsonNode& list = array(parent, name);
   if (list.count == 0) return;
   into = make<std::string_view>(list.count);

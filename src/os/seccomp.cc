@@ -64,8 +64,7 @@ class Emitter {
   void tree(std::span<const Range> ranges, bool low_half_only) {
     if (ranges.size() == 1) return leaf(ranges[0], low_half_only);
     const std::size_t middle = ranges.size() / 2;
-    skip_where_at_least(ranges[middle].first,
-                        [&] { tree(ranges.first(middle), low_half_only); });
+    skip_where_at_least(ranges[middle].first, [&] { tree(ranges.first(middle), low_half_only); });
     tree(ranges.subspan(middle), low_half_only);
   }
 
@@ -148,8 +147,12 @@ class Emitter {
   /// Decides where the high halves differ; falls through where they are equal.
   void high_half(Compare compare, std::uint32_t high) {
     switch (compare) {
-      case Compare::Eq: test(BPF_JEQ, high, 0, kFail); break;
-      case Compare::Ne: test(BPF_JEQ, high, 0, kPass); break;
+      case Compare::Eq:
+        test(BPF_JEQ, high, 0, kFail);
+        break;
+      case Compare::Ne:
+        test(BPF_JEQ, high, 0, kPass);
+        break;
       case Compare::Gt:
       case Compare::Ge:
         test(BPF_JGT, high, kPass, 0);
@@ -164,12 +167,24 @@ class Emitter {
 
   void low_half(Compare compare, std::uint32_t low) {
     switch (compare) {
-      case Compare::Eq: test(BPF_JEQ, low, 0, kFail); break;
-      case Compare::Ne: test(BPF_JEQ, low, kFail, 0); break;
-      case Compare::Gt: test(BPF_JGT, low, 0, kFail); break;
-      case Compare::Ge: test(BPF_JGE, low, 0, kFail); break;
-      case Compare::Lt: test(BPF_JGE, low, kFail, 0); break;
-      default: test(BPF_JGT, low, kFail, 0); break;
+      case Compare::Eq:
+        test(BPF_JEQ, low, 0, kFail);
+        break;
+      case Compare::Ne:
+        test(BPF_JEQ, low, kFail, 0);
+        break;
+      case Compare::Gt:
+        test(BPF_JGT, low, 0, kFail);
+        break;
+      case Compare::Ge:
+        test(BPF_JGE, low, 0, kFail);
+        break;
+      case Compare::Lt:
+        test(BPF_JGE, low, kFail, 0);
+        break;
+      default:
+        test(BPF_JGT, low, kFail, 0);
+        break;
     }
   }
 

@@ -42,25 +42,26 @@ struct ActionName {
   std::string_view name;
   std::uint32_t verdict;
 };
-constexpr ActionName kActions[] = {
-    {"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},
-    {"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD},
-    {"SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS},
-    {"SCMP_ACT_TRAP", SECCOMP_RET_TRAP},
-    {"SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO},
-    {"SCMP_ACT_TRACE", SECCOMP_RET_TRACE},
-    {"SCMP_ACT_LOG", SECCOMP_RET_LOG},
-    {"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW}};
+constexpr ActionName kActions[] = {{"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},
+                                   {"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD},
+                                   {"SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS},
+                                   {"SCMP_ACT_TRAP", SECCOMP_RET_TRAP},
+                                   {"SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO},
+                                   {"SCMP_ACT_TRACE", SECCOMP_RET_TRACE},
+                                   {"SCMP_ACT_LOG", SECCOMP_RET_LOG},
+                                   {"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW}};
 
 struct CompareName {
   std::string_view name;
   Compare compare;
 };
-constexpr CompareName kCompares[] = {
-    {"SCMP_CMP_NE", Compare::Ne}, {"SCMP_CMP_LT", Compare::Lt},
-    {"SCMP_CMP_LE", Compare::Le}, {"SCMP_CMP_EQ", Compare::Eq},
-    {"SCMP_CMP_GE", Compare::Ge}, {"SCMP_CMP_GT", Compare::Gt},
-    {"SCMP_CMP_MASKED_EQ", Compare::MaskedEq}};
+constexpr CompareName kCompares[] = {{"SCMP_CMP_NE", Compare::Ne},
+                                     {"SCMP_CMP_LT", Compare::Lt},
+                                     {"SCMP_CMP_LE", Compare::Le},
+                                     {"SCMP_CMP_EQ", Compare::Eq},
+                                     {"SCMP_CMP_GE", Compare::Ge},
+                                     {"SCMP_CMP_GT", Compare::Gt},
+                                     {"SCMP_CMP_MASKED_EQ", Compare::MaskedEq}};
 
 bool read_number(const JsonNode& node, std::uint64_t& into, Failure& failure) {
   if (!node.present()) return true;
@@ -90,8 +91,10 @@ bool read_action(const JsonNode& action, const JsonNode& number, std::uint32_t& 
 
 bool read_architectures(const JsonNode& list, Profile& profile, Failure& failure) {
   for (const JsonNode& node : list) {
-    if (node.text == "SCMP_ARCH_X86") profile.x86 = true;
-    else if (node.text == "SCMP_ARCH_X32") profile.x32 = true;
+    if (node.text == "SCMP_ARCH_X86")
+      profile.x86 = true;
+    else if (node.text == "SCMP_ARCH_X32")
+      profile.x32 = true;
     else if (!node.text.starts_with("SCMP_ARCH_")) {
       return failure.because("seccomp: architecture \"", node.text, "\" is unknown");
     }
@@ -102,7 +105,8 @@ bool read_architectures(const JsonNode& list, Profile& profile, Failure& failure
 
 bool read_flags(const JsonNode& list, Profile& profile, Failure& failure) {
   for (const JsonNode& node : list) {
-    if (node.text == "SECCOMP_FILTER_FLAG_LOG") profile.flags |= SECCOMP_FILTER_FLAG_LOG;
+    if (node.text == "SECCOMP_FILTER_FLAG_LOG")
+      profile.flags |= SECCOMP_FILTER_FLAG_LOG;
     else if (node.text == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") {
       profile.flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     } else if (node.text != "SECCOMP_FILTER_FLAG_TSYNC") {  // one thread: nothing to keep in step
@@ -148,9 +152,12 @@ bool read_rule(base::Arena& arena, const JsonNode& node, Rule& rule, Failure& fa
 
 int number_of(const SyscallNumbers& call, Entry entry) {
   switch (entry) {
-    case Entry::X86_64: return call.x86_64;
-    case Entry::X86: return call.x86;
-    case Entry::X32: return call.x32;
+    case Entry::X86_64:
+      return call.x86_64;
+    case Entry::X86:
+      return call.x86;
+    case Entry::X32:
+      return call.x32;
   }
   return -1;
 }

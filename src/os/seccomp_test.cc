@@ -23,13 +23,26 @@ std::uint32_t evaluate(std::span<const sock_filter> code, const seccomp_data& da
       case BPF_LD | BPF_W | BPF_ABS:
         std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + each.k, 4);
         break;
-      case BPF_ALU | BPF_AND | BPF_K: accumulator &= each.k; break;
-      case BPF_JMP | BPF_JA: at += each.k; break;
-      case BPF_JMP | BPF_JEQ | BPF_K: at += accumulator == each.k ? each.jt : each.jf; break;
-      case BPF_JMP | BPF_JGE | BPF_K: at += accumulator >= each.k ? each.jt : each.jf; break;
-      case BPF_JMP | BPF_JGT | BPF_K: at += accumulator > each.k ? each.jt : each.jf; break;
-      case BPF_RET | BPF_K: return each.k;
-      default: ADD_FAILURE() << "instruction " << each.code; return 0;
+      case BPF_ALU | BPF_AND | BPF_K:
+        accumulator &= each.k;
+        break;
+      case BPF_JMP | BPF_JA:
+        at += each.k;
+        break;
+      case BPF_JMP | BPF_JEQ | BPF_K:
+        at += accumulator == each.k ? each.jt : each.jf;
+        break;
+      case BPF_JMP | BPF_JGE | BPF_K:
+        at += accumulator >= each.k ? each.jt : each.jf;
+        break;
+      case BPF_JMP | BPF_JGT | BPF_K:
+        at += accumulator > each.k ? each.jt : each.jf;
+        break;
+      case BPF_RET | BPF_K:
+        return each.k;
+      default:
+        ADD_FAILURE() << "instruction " << each.code;
+        return 0;
     }
   }
   ADD_FAILURE() << "the program does not end";
@@ -60,13 +73,17 @@ class Compiled {
   base::Arena arena_{4 << 20};
 };
 
-std::string profile(const std::string& rules, const std::string& head = R"("defaultErrnoRet": 1,)") {
+std::string profile(const std::string& rules,
+                    const std::string& head = R"("defaultErrnoRet": 1,)") {
   return R"({"defaultAction": "SCMP_ACT_ERRNO", )" + head +
          R"("architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
-            "syscalls": [)" + rules + "]}";
+            "syscalls": [)" +
+         rules + "]}";
 }
 
-int number(std::string_view name) { return find_syscall(name)->x86_64; }
+int number(std::string_view name) {
+  return find_syscall(name)->x86_64;
+}
 
 TEST(Seccomp, NamesAreFoundInAllThreeEntries) {
   const SyscallNumbers* open = find_syscall("openat2");
@@ -125,21 +142,31 @@ struct Comparison {
 
 TEST(Seccomp, ArgumentsAreComparedWithAll64Bits) {
   constexpr std::uint64_t kValue = 0x200000003;
-  const Comparison table[] = {
-      {"SCMP_CMP_EQ", kValue, true},         {"SCMP_CMP_EQ", 3, false},
-      {"SCMP_CMP_EQ", 0x200000000, false},   {"SCMP_CMP_NE", kValue, false},
-      {"SCMP_CMP_NE", 3, true},              {"SCMP_CMP_NE", 0x200000004, true},
-      {"SCMP_CMP_LT", kValue - 1, true},     {"SCMP_CMP_LT", kValue, false},
-      {"SCMP_CMP_LT", 0x1ffffffff, true},    {"SCMP_CMP_LT", 0x300000000, false},
-      {"SCMP_CMP_LE", kValue, true},         {"SCMP_CMP_LE", kValue + 1, false},
-      {"SCMP_CMP_LE", 0xffffffff, true},     {"SCMP_CMP_GT", kValue, false},
-      {"SCMP_CMP_GT", kValue + 1, true},     {"SCMP_CMP_GT", 0x300000000, true},
-      {"SCMP_CMP_GT", 0xffffffff, false},    {"SCMP_CMP_GE", kValue, true},
-      {"SCMP_CMP_GE", kValue - 1, false},    {"SCMP_CMP_GE", 0x300000000, true}};
+  const Comparison table[] = {{"SCMP_CMP_EQ", kValue, true},
+                              {"SCMP_CMP_EQ", 3, false},
+                              {"SCMP_CMP_EQ", 0x200000000, false},
+                              {"SCMP_CMP_NE", kValue, false},
+                              {"SCMP_CMP_NE", 3, true},
+                              {"SCMP_CMP_NE", 0x200000004, true},
+                              {"SCMP_CMP_LT", kValue - 1, true},
+                              {"SCMP_CMP_LT", kValue, false},
+                              {"SCMP_CMP_LT", 0x1ffffffff, true},
+                              {"SCMP_CMP_LT", 0x300000000, false},
+                              {"SCMP_CMP_LE", kValue, true},
+                              {"SCMP_CMP_LE", kValue + 1, false},
+                              {"SCMP_CMP_LE", 0xffffffff, true},
+                              {"SCMP_CMP_GT", kValue, false},
+                              {"SCMP_CMP_GT", kValue + 1, true},
+                              {"SCMP_CMP_GT", 0x300000000, true},
+                              {"SCMP_CMP_GT", 0xffffffff, false},
+                              {"SCMP_CMP_GE", kValue, true},
+                              {"SCMP_CMP_GE", kValue - 1, false},
+                              {"SCMP_CMP_GE", 0x300000000, true}};
   for (const Comparison& each : table) {
-    const Compiled filter(profile(
-        std::string(R"({"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0,
-                        "value": 8589934595, "op": ")") + each.name + R"("}]})"));
+    const Compiled filter(
+        profile(std::string(R"({"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0,
+                        "value": 8589934595, "op": ")") +
+                each.name + R"("}]})"));
     ASSERT_TRUE(filter.fine) << filter.failure.text.c_str();
     EXPECT_EQ(filter.verdict(0, each.argument), each.holds ? kAllow : kEperm)
         << each.name << " " << each.argument;
@@ -167,9 +194,8 @@ TEST(Seccomp, MaskedComparisonsAndSeveralRulesForOneCall) {
 TEST(Seccomp, AllChecksOfARuleMustHoldAndAnUnconditionalRuleWins) {
   const std::string checks = R"("args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"},
                                          {"index": 1, "value": 2, "op": "SCMP_CMP_EQ"}]})";
-  const Compiled filter(
-      profile(R"({"names": ["socket", "read"], "action": "SCMP_ACT_ALLOW", )" + checks +
-              R"(, {"names": ["read"], "action": "SCMP_ACT_ALLOW"})"));
+  const Compiled filter(profile(R"({"names": ["socket", "read"], "action": "SCMP_ACT_ALLOW", )" +
+                                checks + R"(, {"names": ["read"], "action": "SCMP_ACT_ALLOW"})"));
   EXPECT_EQ(filter.verdict(number("socket"), 1, 2), kAllow);
   EXPECT_EQ(filter.verdict(number("socket"), 1, 3), kEperm);
   EXPECT_EQ(filter.verdict(number("socket"), 0, 2), kEperm);
@@ -179,10 +205,10 @@ TEST(Seccomp, AllChecksOfARuleMustHoldAndAnUnconditionalRuleWins) {
 TEST(Seccomp, EveryOtherCallMakesALargeTreeThatStillDecidesEach) {
   std::string names;
   for (int call = 0; call < 440; call += 2) {
-    for (const char* name : {"read", "open", "stat", "lstat", "lseek", "mprotect", "brk",
-                             "rt_sigprocmask", "pread64", "readv", "access", "select", "mremap",
-                             "mincore", "shmget", "shmctl", "dup2", "nanosleep", "alarm",
-                             "getpid", "socket", "accept"}) {
+    for (const char* name : {"read",   "open",           "stat",    "lstat",  "lseek",  "mprotect",
+                             "brk",    "rt_sigprocmask", "pread64", "readv",  "access", "select",
+                             "mremap", "mincore",        "shmget",  "shmctl", "dup2",   "nanosleep",
+                             "alarm",  "getpid",         "socket",  "accept"}) {
       if (call == 0) names += (names.empty() ? "\"" : ",\"") + std::string(name) + "\"";
     }
   }

@@ -133,11 +133,12 @@ TEST(Attack, AJoiningProcessShowsNothingOfTheHost) {
   Bundle bundle;
   for (const char* set : {"bounding", "effective", "permitted"}) {
     bundle.process()["capabilities"].as_object()[set] =
-        json::array{"CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN",
-                    "CAP_CHOWN", "CAP_KILL"};
+        json::array{"CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH",
+                    "CAP_SYS_ADMIN",  "CAP_CHOWN",        "CAP_KILL"};
   }
-  bundle.script("while :; do for p in /proc/[0-9]*; do case $p in /proc/1) ;; *) "
-                "busybox ls -l $p/fd $p/cwd $p/root 2>/dev/null;; esac; done; done > /tmp/seen");
+  bundle.script(
+      "while :; do for p in /proc/[0-9]*; do case $p in /proc/1) ;; *) "
+      "busybox ls -l $p/fd $p/cwd $p/root 2>/dev/null;; esac; done; done > /tmp/seen");
   bundle.save();
   const std::string command = "exec " + Bundle::binary() + " --root " + bundle.state_root() +
                               " run --detach --bundle " + bundle.path().string() + " " +
@@ -146,8 +147,8 @@ TEST(Attack, AJoiningProcessShowsNothingOfTheHost) {
   for (int round = 0; round < 60; ++round) bundle.exec({"/bin/busybox", "true"});
   bundle.runtime({"kill", bundle.id(), "KILL"});
   const std::string seen = os::read_file(bundle.root() / "tmp/seen", 1 << 26);
-  for (const char* leak : {"config.json", "/sys/fs/cgroup", "socket:", "/work", "state.json",
-                           "anon_inode", "memfd"}) {
+  for (const char* leak :
+       {"config.json", "/sys/fs/cgroup", "socket:", "/work", "state.json", "anon_inode", "memfd"}) {
     EXPECT_FALSE(contains(seen, leak)) << leak;
   }
 }

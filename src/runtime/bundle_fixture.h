@@ -71,9 +71,7 @@ class Bundle {
     config = json::parse(kConfig).as_object();
     config["linux"].as_object()["cgroupsPath"] = "/" + id_;
   }
-  ~Bundle() {
-    run_program({binary(), "--root", state_root(), "delete", "--force", id_});
-  }
+  ~Bundle() { run_program({binary(), "--root", state_root(), "delete", "--force", id_}); }
   Bundle(const Bundle&) = delete;
 
   static std::string binary() {
@@ -144,7 +142,8 @@ class Bundle {
     "ociVersion": "1.0.2",
     "process": {"user": {"uid": 0, "gid": 0}, "args": ["/bin/busybox", "true"],
       "env": ["PATH=/bin"], "cwd": "/", "noNewPrivileges": true,
-      "capabilities": {"bounding": ["CAP_KILL", "CAP_CHOWN"], "effective": ["CAP_KILL", "CAP_CHOWN"],
+      "capabilities": {"bounding": ["CAP_KILL", "CAP_CHOWN"],
+        "effective": ["CAP_KILL", "CAP_CHOWN"],
         "permitted": ["CAP_KILL", "CAP_CHOWN"]}},
     "root": {"path": "rootfs"}, "hostname": "box",
     "mounts": [

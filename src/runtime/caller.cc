@@ -145,6 +145,8 @@ bool set_oom_score(const oci::Spec& spec, pid_t pid, Failure& failure) {
 bool enter_cgroup(const oci::Spec& spec, cgroup::Group& group, pid_t pid, Failure& failure) {
   if (group.hierarchies()->unified) return true;
   if (!group.make(failure) || !group.apply(spec.resources, failure)) return false;
+  // Init joins by itself (await_cgroup), but not out of a user namespace, whose root may not.
+  if (spec.find_namespace(CLONE_NEWUSER) == nullptr) return true;
   if (group.add(pid, failure) || failure.error != ESRCH) return !failure.failed();
   // Init has failed meanwhile; its own words, which finish_create() hears, say why.
   failure.error = 0;
@@ -159,8 +161,8 @@ bool open_root_early(const oci::Spec& spec, const Inputs& inputs, Opened& opened
   base::PathText path;
   if (!spec.root_path.starts_with('/')) path.put(inputs.bundle, "/");
   path.put(spec.root_path);
-  opened.root = kernel::open_tree(AT_FDCWD, path.c_str(),
-                                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  opened.root =
+      kernel::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
   return opened.root >= 0 || failure.because_of_errno("open root file system ", path.view());
 }
 
@@ -219,13 +221,19 @@ bool take_news(const oci::Spec& spec, const Inputs& inputs, Task& task, bool& do
     return failure.because_of_errno("hear from init");
   }
   switch (message.news) {
-    case News::Hooks: return run_runtime_hooks(spec, inputs, task, failure);
-    case News::Terminal: forward_terminal(inputs, task, descriptor); return true;
-    case News::Created: done = true; return apply_limits(task.pid, *spec.process, failure);
+    case News::Hooks:
+      return run_runtime_hooks(spec, inputs, task, failure);
+    case News::Terminal:
+      forward_terminal(inputs, task, descriptor);
+      return true;
+    case News::Created:
+      done = true;
+      return apply_limits(task.pid, *spec.process, failure);
     case News::Failed:
       failure.error = message.number;
       return failure.because(std::string_view(message.text));
-    default: return failure.because("init ended before it was ready");
+    default:
+      return failure.because("init ended before it was ready");
   }
 }
 
@@ -244,8 +252,8 @@ std::uint64_t namespaces_of(const oci::Spec& spec, const Inputs& inputs) {
   return flags;
 }
 
-bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& group,
-                      Task& task, Failure& failure) {
+bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& group, Task& task,
+                      Failure& failure) {
   Opened opened;
   Init init{.spec = spec, .inputs = inputs, .group = group, .report = Report(-1), .sources = {}};
   memset(init.sources, -1, sizeof init.sources);

@@ -68,8 +68,8 @@ void mount_controllers(Init& init, std::size_t index, int frame, const oci::Moun
   const cgroup::Hierarchy& hierarchy = init.group.hierarchies()->all[index];
   const base::Text<255> name(last_part(hierarchy.mount_point.view()));
   report.check(::mkdirat(frame, name.c_str(), 0755), "make /sys/fs/cgroup/", name.view());
-  const int fd = has_own_namespace(init) ? mount_hierarchy(report, hierarchy)
-                                         : bind_group(init, index);
+  const int fd =
+      has_own_namespace(init) ? mount_hierarchy(report, hierarchy) : bind_group(init, index);
   set_mount_attributes(report, fd, mount);
   const int target = report.check(::openat(frame, name.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW),
                                   "open ", name.view());

@@ -50,7 +50,8 @@ bool send_news(int channel, News news, std::int32_t number, std::string_view tex
   Message message;
   message.news = news;
   message.number = number;
-  const std::size_t length = text.size() < sizeof message.text ? text.size() : sizeof message.text - 1;
+  const std::size_t length =
+      text.size() < sizeof message.text ? text.size() : sizeof message.text - 1;
   std::memcpy(message.text, text.data(), length);
   return send_message(channel, &message, kHead + length + 1, -1);
 }
@@ -85,8 +86,10 @@ bool receive(int channel, Message& message, int* descriptor) {
   if (got > 0 && head != nullptr && head->cmsg_type == SCM_RIGHTS) {
     int received = -1;
     std::memcpy(&received, CMSG_DATA(head), sizeof received);
-    if (descriptor != nullptr) *descriptor = received;
-    else ::close(received);
+    if (descriptor != nullptr)
+      *descriptor = received;
+    else
+      ::close(received);
   }
   if (got <= 0) {
     message.news = News::End;

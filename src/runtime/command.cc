@@ -35,10 +35,13 @@ constexpr Command kCommands[] = {
     {"features", features_command, false, "print what this runtime can do"},
     {"spec", spec_command, false, "write an example config.json"}};
 
-void print(int fd, std::string_view text) { (void)!::write(fd, text.data(), text.size()); }
+void print(int fd, std::string_view text) {
+  (void)!::write(fd, text.data(), text.size());
+}
 
 int print_usage(int fd, int status) {
-  print(fd, "Usage: wharf-runtime [--root DIR] [--log FILE] [--log-format text|json] COMMAND …\n\n");
+  print(fd,
+        "Usage: wharf-runtime [--root DIR] [--log FILE] [--log-format text|json] COMMAND …\n\n");
   for (const Command& command : kCommands) {
     base::Text<127> line("  ", command.name);
     while (line.size() < 12) line.put(' ');

@@ -10,7 +10,9 @@ bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-bool cgroup_exists(const std::string& id) { return fs::exists("/sys/fs/cgroup/memory/" + id); }
+bool cgroup_exists(const std::string& id) {
+  return fs::exists("/sys/fs/cgroup/memory/" + id);
+}
 
 TEST(Command, AContainerGoesThroughItsStates) {
   Bundle bundle;
@@ -21,8 +23,7 @@ TEST(Command, AContainerGoesThroughItsStates) {
                              bundle.path().string() + " " + bundle.id() + " >/dev/null 2>&1";
   ASSERT_EQ(run_program({"sh", "-c", create}).status, 0);
   EXPECT_EQ(bundle.state()["status"].as_string(), "created");
-  EXPECT_EQ(std::to_string(bundle.state()["pid"].as_int64()),
-            os::read_file(bundle.path() / "pid"));
+  EXPECT_EQ(std::to_string(bundle.state()["pid"].as_int64()), os::read_file(bundle.path() / "pid"));
   EXPECT_EQ(bundle.runtime({"start", bundle.id()}).status, 0);
   EXPECT_EQ(bundle.state()["status"].as_string(), "running");
   EXPECT_EQ(bundle.runtime({"start", bundle.id()}).status, 1);
@@ -77,12 +78,13 @@ TEST(Command, AFileThatIsNoProgramEndsWith255) {
 TEST(Command, ExecJoinsAndGivesTheStatus) {
   Bundle bundle;
   bundle.start_sleeping();
-  const Result result = bundle.exec({"/bin/busybox", "sh", "-c",
-                                     "busybox hostname; busybox ps -o pid | busybox head -2;"
-                                     "busybox grep Cap /proc/self/status | busybox cut -f2;"
-                                     "busybox cat /proc/1/cgroup > /tmp/a;"
-                                     "busybox cat /proc/self/cgroup > /tmp/b;"
-                                     "busybox cmp /tmp/a /tmp/b; cd /proc/self/fd; echo *; exit 7"});
+  const Result result =
+      bundle.exec({"/bin/busybox", "sh", "-c",
+                   "busybox hostname; busybox ps -o pid | busybox head -2;"
+                   "busybox grep Cap /proc/self/status | busybox cut -f2;"
+                   "busybox cat /proc/1/cgroup > /tmp/a;"
+                   "busybox cat /proc/self/cgroup > /tmp/b;"
+                   "busybox cmp /tmp/a /tmp/b; cd /proc/self/fd; echo *; exit 7"});
   EXPECT_EQ(result.status, 7) << result.err;
   EXPECT_EQ(result.out,
             "box\nPID\n    1\n0000000000000000\n0000000000000021\n0000000000000021\n"
@@ -92,11 +94,12 @@ TEST(Command, ExecJoinsAndGivesTheStatus) {
 TEST(Command, ExecTakesUserDirectoryAndVariables) {
   Bundle bundle;
   bundle.start_sleeping();
-  EXPECT_EQ(bundle.runtime({"exec", "--user", "1000:7", "--cwd", "/tmp", "--env", "A=b",
-                            bundle.id(), "/bin/busybox", "sh", "-c",
-                            "busybox id -u; busybox id -g; pwd; echo $A $HOME"})
-                .out,
-            "1000\n7\n/tmp\nb /home/u\n");
+  EXPECT_EQ(
+      bundle
+          .runtime({"exec", "--user", "1000:7", "--cwd", "/tmp", "--env", "A=b", bundle.id(),
+                    "/bin/busybox", "sh", "-c", "busybox id -u; busybox id -g; pwd; echo $A $HOME"})
+          .out,
+      "1000\n7\n/tmp\nb /home/u\n");
   EXPECT_TRUE(contains(bundle.runtime({"exec", "--user", "4294967296", bundle.id(), "/bin/sh"}).err,
                        "not a valid id"));
 }
@@ -149,8 +152,9 @@ TEST(Command, LimitsAreWrittenAndUpdated) {
   EXPECT_EQ(read("cpu/cpu.cfs_quota_us"), "50000\n");
   EXPECT_EQ(read("cpuset/cpuset.cpus"), "0\n");
   EXPECT_EQ(read("pids/pids.max"), "33\n");
-  EXPECT_EQ(bundle.runtime({"update", "--memory", "128m", "--memory-swap", "128m", "--pids-limit",
-                            "44", bundle.id()})
+  EXPECT_EQ(bundle
+                .runtime({"update", "--memory", "128m", "--memory-swap", "128m", "--pids-limit",
+                          "44", bundle.id()})
                 .status,
             0);
   EXPECT_EQ(read("memory/memory.limit_in_bytes"), "134217728\n");
@@ -162,8 +166,8 @@ TEST(Command, HooksRunInTheirOrderWithTheState) {
   Bundle bundle;
   const std::string log = (bundle.path() / "log").string();
   json::object hooks;
-  for (const char* stage : {"prestart", "createRuntime", "createContainer", "poststart",
-                            "poststop"}) {
+  for (const char* stage :
+       {"prestart", "createRuntime", "createContainer", "poststart", "poststop"}) {
     hooks[stage] = json::array{json::object{
         {"path", "/bin/sh"},
         {"args", json::array{"sh", "-c", std::string("echo ") + stage + " $(cat) >> " + log}}}};
@@ -179,8 +183,8 @@ TEST(Command, HooksRunInTheirOrderWithTheState) {
 
 TEST(Command, AHookThatFailsUndoesTheContainer) {
   Bundle bundle;
-  bundle.config["hooks"] = json::parse(
-      R"({"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 3"]}]})");
+  bundle.config["hooks"] =
+      json::parse(R"({"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 3"]}]})");
   EXPECT_TRUE(contains(bundle.run().err, "createRuntime hook /bin/sh: exit status 3"));
   EXPECT_FALSE(cgroup_exists(bundle.id()));
 }

@@ -34,8 +34,8 @@ int open_multiplexer(Report& report, int root) {
 /// Programs that open /dev/console get the same terminal.
 void mount_console(Report& report, int root, int terminal) {
   const int target = make_inside(report, root, "/dev/console", Kind::File);
-  const int source = kernel::open_tree(terminal, "",
-                                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+  const int source =
+      kernel::open_tree(terminal, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
   report.check(source, "open the terminal as a mount");
   report.check(kernel::move_mount(source, target), "mount /dev/console");
   ::close(source);
@@ -67,8 +67,8 @@ void open_console(Report& report, int root, const oci::Process& process, Console
   const int master = open_multiplexer(report, root);
   const int unlock = 0;
   report.check(::ioctl(master, TIOCSPTLCK, &unlock), "unlock the terminal");
-  const int terminal =
-      report.check(::ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "open the terminal");
+  const int terminal = report.check(::ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC),
+                                    "open the terminal");
   if (process.console_rows != 0 || process.console_columns != 0) {
     const winsize size{process.console_rows, process.console_columns, 0, 0};
     report.check(::ioctl(terminal, TIOCSWINSZ, &size), "size the terminal");

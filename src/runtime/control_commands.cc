@@ -47,7 +47,8 @@ bool freeze_when(Call& call, Status required, cgroup::Frozen wanted) {
   Container container;
   if (!take_id(call, id) || !container.load(call, id)) return false;
   const Status status = container.status();
-  const bool right = status == required || (required == Status::Running && status == Status::Created);
+  const bool right =
+      status == required || (required == Status::Running && status == Status::Created);
   if (!right) {
     return call.failure.because("container is ", name_of(status), ", not ", name_of(required));
   }
@@ -66,23 +67,29 @@ bool read_value(std::string_view text, oci::OptionalInt& into, base::Failure& fa
   std::uint64_t scale = 1;
   switch (text.back()) {
     case 'g':
-    case 'G': scale <<= 10; [[fallthrough]];
+    case 'G':
+      scale <<= 10;
+      [[fallthrough]];
     case 'm':
-    case 'M': scale <<= 10; [[fallthrough]];
+    case 'M':
+      scale <<= 10;
+      [[fallthrough]];
     case 'k':
-    case 'K': scale <<= 10; text.remove_suffix(1); break;
-    default: break;
+    case 'K':
+      scale <<= 10;
+      text.remove_suffix(1);
+      break;
+    default:
+      break;
   }
-  if (!base::parse_number(text, number) ||
-      number > INT64_MAX / static_cast<std::int64_t>(scale)) {
+  if (!base::parse_number(text, number) || number > INT64_MAX / static_cast<std::int64_t>(scale)) {
     return failure.because("not a number: ", text);
   }
   into = number * static_cast<std::int64_t>(scale);
   return true;
 }
 
-bool fill_resources(const UpdateOptions& given, oci::Resources& resources,
-                    base::Failure& failure) {
+bool fill_resources(const UpdateOptions& given, oci::Resources& resources, base::Failure& failure) {
   if (!given.cpus.empty()) resources.cpu.cpus = given.cpus;
   if (!given.mems.empty()) resources.cpu.mems = given.mems;
   return read_value(given.memory, resources.memory.limit, failure) &&
@@ -117,13 +124,13 @@ int state_command(Call& call) {
   if (!take_id(call, id) || !container.load(call, id)) return 1;
   const Status status = container.status();
   base::Text<65535> text;
-  text.put("{\n  \"ociVersion\": ", base::Quoted{container.spec.version}, ",\n  \"id\": ",
-           base::Quoted{container.state.id}, ",\n  \"pid\": ",
-           status == Status::Stopped ? 0 : container.state.pid, ",\n  \"status\": ",
-           base::Quoted{name_of(status)}, ",\n  \"bundle\": ",
-           base::Quoted{container.state.bundle}, ",\n  \"rootfs\": ",
-           base::Quoted{container.state.rootfs}, ",\n  \"created\": ",
-           base::Quoted{container.state.created}, ",\n  \"owner\": \"\"");
+  text.put("{\n  \"ociVersion\": ", base::Quoted{container.spec.version},
+           ",\n  \"id\": ", base::Quoted{container.state.id},
+           ",\n  \"pid\": ", status == Status::Stopped ? 0 : container.state.pid,
+           ",\n  \"status\": ", base::Quoted{name_of(status)},
+           ",\n  \"bundle\": ", base::Quoted{container.state.bundle},
+           ",\n  \"rootfs\": ", base::Quoted{container.state.rootfs},
+           ",\n  \"created\": ", base::Quoted{container.state.created}, ",\n  \"owner\": \"\"");
   if (!container.spec.annotations.empty()) put_annotations(container.spec, text);
   text.put("\n}\n");
   return ::write(1, text.c_str(), text.size()) < 0 ? 1 : 0;
@@ -150,7 +157,8 @@ int kill_command(Call& call) {
   // Without a pid namespace of its own, the end of init does not end the others.
   const bool shared = container.spec.find_namespace(CLONE_NEWPID) == nullptr;
   if (status == 0 && number == SIGKILL) {
-    if (shared) (void)container.group.signal_all(SIGKILL, call.failure);
+    if (shared)
+      (void)container.group.signal_all(SIGKILL, call.failure);
     else if (container.group.frozen() == cgroup::Frozen::Yes) {
       (void)container.group.freeze(cgroup::Frozen::No, call.failure);
     }
@@ -177,8 +185,8 @@ int delete_command(Call& call) {
   }
   const Status status = container.status();
   if (status != Status::Stopped && status != Status::Created && !force) {
-    (void)call.failure.because("cannot delete container ", id, " that is not stopped: ",
-                               name_of(status));
+    (void)call.failure.because("cannot delete container ", id,
+                               " that is not stopped: ", name_of(status));
     return 1;
   }
   return container.destroy(call.failure) ? 0 : 1;
@@ -218,9 +226,9 @@ int update_command(Call& call) {
     return 1;
   }
   if (!given.file.empty()) {
-    const std::span<char> text = given.file == "-"
-                                     ? read_standard_input(call.arena, call.failure)
-                                     : read_whole(call.arena, AT_FDCWD, given.file.data(), call.failure);
+    const std::span<char> text =
+        given.file == "-" ? read_standard_input(call.arena, call.failure)
+                          : read_whole(call.arena, AT_FDCWD, given.file.data(), call.failure);
     if (text.empty() || !oci::parse_resources(call.arena, text, resources, call.failure)) return 1;
   }
   if (!fill_resources(given, resources, call.failure)) return 1;

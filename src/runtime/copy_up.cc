@@ -29,8 +29,8 @@ class Copy {
 
   void directory(int from, int into, int depth) {
     if (depth > kMaxDepth) report_.fail("tmpcopyup: too deep");
-    const int reader = report_.check(::openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-                                     "tmpcopyup: open");
+    const int reader =
+        report_.check(::openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "tmpcopyup: open");
     alignas(Entry) char buffer[4096];
     long got = 0;
     while ((got = ::syscall(SYS_getdents64, reader, buffer, sizeof buffer)) > 0) {
@@ -49,11 +49,18 @@ class Copy {
     struct stat status{};
     report_.check(::fstatat(from, name, &status, AT_SYMLINK_NOFOLLOW), "tmpcopyup: look at ", name);
     switch (status.st_mode & S_IFMT) {
-      case S_IFDIR: subdirectory(from, into, name, depth); break;
-      case S_IFREG: file(from, into, name); break;
-      case S_IFLNK: link(from, into, name); break;
+      case S_IFDIR:
+        subdirectory(from, into, name, depth);
+        break;
+      case S_IFREG:
+        file(from, into, name);
+        break;
+      case S_IFLNK:
+        link(from, into, name);
+        break;
       // Devices, sockets and FIFOs are not an image's to bring along.
-      default: return;
+      default:
+        return;
     }
     report_.check(::fchownat(into, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW),
                   "tmpcopyup: own ", name);

@@ -99,12 +99,14 @@ class Creation {
     const bool terminal = container.spec.process->terminal;
     const bool attended = starter == Starter::Ourselves && !given_.detach;
     if (terminal && given_.console_socket.empty() && !attended) {
-      return call_.failure.because("cannot allocate tty if runc will detach without setting "
-                                   "console socket");
+      return call_.failure.because(
+          "cannot allocate tty if runc will detach without setting "
+          "console socket");
     }
     if (!terminal && !given_.console_socket.empty()) {
-      return call_.failure.because("cannot use console socket if runc will not detach or allocate "
-                                   "tty");
+      return call_.failure.because(
+          "cannot use console socket if runc will not detach or allocate "
+          "tty");
     }
     if (terminal && !given_.console_socket.empty()) {
       inputs_.console_socket = connect_console(given_.console_socket, call_.failure);

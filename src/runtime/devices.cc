@@ -35,9 +35,9 @@ void bind_node(Report& report, int directory, const char* name, const char* host
   if (made >= 0) ::close(made);
   const int target = report.check(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC),
                                   "open device ", name);
-  const int source = report.check(
-      kernel::open_tree(AT_FDCWD, host_path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "open ",
-      host_path);
+  const int source =
+      report.check(kernel::open_tree(AT_FDCWD, host_path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC),
+                   "open ", host_path);
   report.check(kernel::move_mount(source, target), "bind device ", host_path);
   ::close(source);
   ::close(target);

@@ -11,13 +11,14 @@ namespace {
 
 constexpr std::string_view kFeaturesHead =
     R"({"ociVersionMin":"1.0.0","ociVersionMax":"1.2.0",)"
-    R"("hooks":["prestart","createRuntime","createContainer","startContainer","poststart","poststop"],)"
-    R"("mountOptions":["async","atime","bind","defaults","dev","diratime","exec","noatime","nodev",)"
-    R"("nodiratime","noexec","norelatime","nostrictatime","nosuid","nosymfollow","private","ratime",)"
-    R"("rbind","rdev","rdiratime","relatime","remount","rexec","rnoatime","rnodev","rnodiratime",)"
-    R"("rnoexec","rnorelatime","rnostrictatime","rnosuid","rnosymfollow","ro","rprivate","rrelatime",)"
-    R"("rro","rrw","rshared","rslave","rstrictatime","rsuid","rsymfollow","runbindable","rw",)"
-    R"("shared","silent","slave","strictatime","suid","symfollow","unbindable"],)"
+    R"("hooks":["prestart","createRuntime","createContainer","startContainer","poststart",)"
+    R"("poststop"],"mountOptions":["async","atime","bind","defaults","dev","diratime","exec",)"
+    R"("idmap","noatime","nodev","nodiratime","noexec","norelatime","nostrictatime","nosuid",)"
+    R"("nosymfollow","private","ratime","rbind","rdev","rdiratime","relatime","remount","rexec",)"
+    R"("ridmap","rnoatime","rnodev","rnodiratime","rnoexec","rnorelatime","rnostrictatime",)"
+    R"("rnosuid","rnosymfollow","ro","rprivate","rrelatime","rro","rrw","rshared","rslave",)"
+    R"("rstrictatime","rsuid","rsymfollow","runbindable","rw","shared","silent","slave",)"
+    R"("strictatime","suid","symfollow","tmpcopyup","unbindable"],)"
     R"("linux":{"namespaces":["cgroup","ipc","mount","network","pid","time","user","uts"],)"
     R"("capabilities":[)";
 constexpr std::string_view kFeaturesTail =

@@ -71,8 +71,7 @@ void enter_groups(Joiner& joiner) {
   }
   base::Failure failure;
   const cgroup::Group* group = joiner.target.group;
-  if (group != nullptr && group->unified_directory() < 0 &&
-      !joiner.target.group->add(0, failure)) {
+  if (group != nullptr && group->unified_directory() < 0 && !joiner.target.group->add(0, failure)) {
     joiner.report.send(failure);
   }
   // While we may still raise hard limits; none of the few descriptors below exceeds them.
@@ -121,8 +120,7 @@ void take_streams(Joiner& joiner) {
   write_labels(joiner.report, joiner.process);
   Prepared prepared{joiner.report,
                     joiner.process,
-                    map_filter(joiner.report, joiner.target.seccomp,
-                               joiner.target.seccomp_flags),
+                    map_filter(joiner.report, joiner.target.seccomp, joiner.target.seccomp_flags),
                     joiner.target.end_with_caller,
                     program.c_str(),
                     complete_environment(joiner.process)};
@@ -178,10 +176,9 @@ bool take_failure(Task& task, Failure& failure) {
 
 }  // namespace
 
-bool exec_process(const oci::Process& process, const Target& target, Task& task,
-                  Failure& failure) {
-  void* page = ::mmap(nullptr, sizeof(ExecNotes), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+bool exec_process(const oci::Process& process, const Target& target, Task& task, Failure& failure) {
+  void* page =
+      ::mmap(nullptr, sizeof(ExecNotes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return failure.because_of_errno("make shared memory");
   task.notes = new (page) ExecNotes();
   int ends[2] = {-1, -1};

@@ -160,8 +160,7 @@ bool fill_target(const ExecOptions& given, Container& container, const oci::Proc
   target.preserved_descriptors = static_cast<unsigned>(preserved);
   for (int stream = 0; stream < 3; ++stream) target.stdio[stream] = stream;
   if (container.spec.seccomp != nullptr) {
-    target.seccomp =
-        compile_seccomp_file(*container.spec.seccomp, target.seccomp_flags, failure);
+    target.seccomp = compile_seccomp_file(*container.spec.seccomp, target.seccomp_flags, failure);
     if (failure.failed()) return false;
   }
   if (!process.terminal) {
@@ -169,8 +168,9 @@ bool fill_target(const ExecOptions& given, Container& container, const oci::Proc
            failure.because("cannot use console socket if runc will not detach or allocate tty");
   }
   if (given.console_socket.empty()) {
-    return !given.detach || failure.because("cannot allocate tty if runc will detach without "
-                                            "setting console socket");
+    return !given.detach || failure.because(
+                                "cannot allocate tty if runc will detach without "
+                                "setting console socket");
   }
   target.console_socket = connect_console(given.console_socket, failure);
   return target.console_socket >= 0;

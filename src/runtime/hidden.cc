@@ -59,8 +59,8 @@ class Masks {
   void open_null() {
     null_ = report_.check(::open("/dev/null", O_PATH | O_CLOEXEC), "open /dev/null");
     struct stat status{};
-    const bool genuine = ::fstat(null_, &status) == 0 && S_ISCHR(status.st_mode) &&
-                         status.st_rdev == makedev(1, 3);
+    const bool genuine =
+        ::fstat(null_, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
     if (!genuine) report_.fail("the host's /dev/null is no null device");
   }
 
@@ -84,8 +84,7 @@ void make_read_only(Report& report, int target, std::string_view path) {
   const int mount = report.check(kernel::open_tree(target, "", kTree), "bind ", path);
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY;
-  report.check(kernel::mount_setattr(mount, AT_RECURSIVE, attributes), "make ", path,
-               " read-only");
+  report.check(kernel::mount_setattr(mount, AT_RECURSIVE, attributes), "make ", path, " read-only");
   report.check(kernel::move_mount(mount, target), "bind ", path);
   ::close(mount);
 }

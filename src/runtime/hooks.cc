@@ -14,9 +14,9 @@ namespace {
 using StateText = base::Text<32767>;
 
 void put_state(const HookState& state, base::Writer& into) {
-  into.put("{\"ociVersion\":\"1.2.0\",\"id\":", base::Quoted{state.id}, ",\"status\":",
-           base::Quoted{state.status}, ",\"pid\":", state.pid, ",\"bundle\":",
-           base::Quoted{state.bundle});
+  into.put("{\"ociVersion\":\"1.2.0\",\"id\":", base::Quoted{state.id},
+           ",\"status\":", base::Quoted{state.status}, ",\"pid\":", state.pid,
+           ",\"bundle\":", base::Quoted{state.bundle});
   if (!state.annotations.empty()) {
     into.put(",\"annotations\":{");
     bool first = true;
@@ -58,8 +58,7 @@ bool judge(const oci::Hook& hook, const char* stage, int status, Failure& failur
   return failure.because(stage, " hook ", hook.path, ": exit status ", WEXITSTATUS(status));
 }
 
-bool run_hook(const oci::Hook& hook, const char* stage, std::string_view state,
-              Failure& failure) {
+bool run_hook(const oci::Hook& hook, const char* stage, std::string_view state, Failure& failure) {
   int input[2];
   if (::pipe2(input, O_CLOEXEC) < 0) return failure.because_of_errno("make a pipe");
   int pidfd = -1;

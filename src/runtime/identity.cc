@@ -16,15 +16,16 @@
 namespace wharf::runtime {
 namespace {
 
-constexpr std::uint64_t bit(int capability) { return std::uint64_t{1} << capability; }
+constexpr std::uint64_t bit(int capability) {
+  return std::uint64_t{1} << capability;
+}
 
 int set_capabilities(std::uint64_t effective, std::uint64_t permitted, std::uint64_t inheritable) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   const auto low = [](std::uint64_t set) { return static_cast<std::uint32_t>(set); };
   const auto high = [](std::uint64_t set) { return static_cast<std::uint32_t>(set >> 32); };
-  const __user_cap_data_struct data[2] = {
-      {low(effective), low(permitted), low(inheritable)},
-      {high(effective), high(permitted), high(inheritable)}};
+  const __user_cap_data_struct data[2] = {{low(effective), low(permitted), low(inheritable)},
+                                          {high(effective), high(permitted), high(inheritable)}};
   return static_cast<int>(::syscall(SYS_capset, &header, data));
 }
 
@@ -61,8 +62,8 @@ void load_filter(Report& report, Filter filter) {
 void write_label(Report& report, const char* file, std::string_view label) {
   const int proc = private_proc(report);
   const base::Text<63> path("thread-self/attr/", file);
-  const int fd = report.check(::openat(proc, path.c_str(), O_WRONLY | O_CLOEXEC), "open ",
-                              path.view());
+  const int fd =
+      report.check(::openat(proc, path.c_str(), O_WRONLY | O_CLOEXEC), "open ", path.view());
   report.check(::write(fd, label.data(), label.size()), "write label ", label);
   ::close(fd);
   ::close(proc);
@@ -102,8 +103,10 @@ void take_identity(Report& report, const oci::Process& process, bool has_seccomp
   report.check(::syscall(SYS_setresuid, process.uid, process.uid, process.uid), "set uid ",
                process.uid);
   report.check(::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0), "drop keeping of capabilities");
-  if (process.umask) ::umask(*process.umask);
-  else ::umask(0022);
+  if (process.umask)
+    ::umask(*process.umask);
+  else
+    ::umask(0022);
   if (!process.capabilities) return;
   // What is left is what the program will have, and what loading a filter needs: files are
   // looked up with no more power than they will be executed with.
@@ -161,8 +164,9 @@ void enter_working_directory(Report& report, const oci::Process& process) {
   char path[4096];
   const long length = ::syscall(SYS_getcwd, path, sizeof path);
   if (length < 0 || path[0] != '/') {
-    report.fail("current working directory is outside of container mount namespace root -- "
-                "possible container breakout detected");
+    report.fail(
+        "current working directory is outside of container mount namespace root -- "
+        "possible container breakout detected");
   }
 }
 

@@ -138,7 +138,9 @@ void take_streams(Init& init) {
 
 }  // namespace
 
-bool Init::in_user_namespace() const { return spec.find_namespace(CLONE_NEWUSER) != nullptr; }
+bool Init::in_user_namespace() const {
+  return spec.find_namespace(CLONE_NEWUSER) != nullptr;
+}
 
 void run_init(Init& init) {
   const oci::Process& process = *init.spec.process;

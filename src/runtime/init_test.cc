@@ -68,7 +68,9 @@ TEST(Init, ReadOnlyPathsRefuseWrites) {
 TEST(Init, CgroupFilesAreTheContainersOwnAndReadOnly) {
   Bundle bundle;
   const Result result =
-      bundle.script("busybox cat /sys/fs/cgroup/pids/cgroup.procs; echo 1 > /sys/fs/cgroup/pids/pids.max")
+      bundle
+          .script(
+              "busybox cat /sys/fs/cgroup/pids/cgroup.procs; echo 1 > /sys/fs/cgroup/pids/pids.max")
           .run();
   EXPECT_TRUE(result.out.starts_with("1\n")) << result.out;
   EXPECT_TRUE(contains(result.err, "Read-only file system")) << result.err;
@@ -96,8 +98,7 @@ TEST(Init, AnotherUserHasNoCapabilitiesButAmbientOnes) {
             "1000\n1000 7 8\nCapEff:\t0000000000000000\n");
   bundle.process()["capabilities"].as_object()["inheritable"] = json::array{"CAP_KILL"};
   bundle.process()["capabilities"].as_object()["ambient"] = json::array{"CAP_KILL"};
-  EXPECT_EQ(bundle.output("busybox grep CapEff /proc/self/status"),
-            "CapEff:\t0000000000000020\n");
+  EXPECT_EQ(bundle.output("busybox grep CapEff /proc/self/status"), "CapEff:\t0000000000000020\n");
 }
 
 TEST(Init, NoNewPrivilegesHoldsWhenAskedFor) {
@@ -134,8 +135,8 @@ TEST(Init, APasswdFileThatIsAFifoDelaysNobody) {
 
 TEST(Init, SysctlsOfItsNamespacesAreSetAndOthersRefused) {
   Bundle bundle;
-  bundle.linux_part()["sysctl"] = json::object{{"net.ipv4.ip_forward", "1"},
-                                               {"kernel.shm_rmid_forced", "1"}};
+  bundle.linux_part()["sysctl"] =
+      json::object{{"net.ipv4.ip_forward", "1"}, {"kernel.shm_rmid_forced", "1"}};
   EXPECT_EQ(bundle.output("busybox cat /proc/sys/net/ipv4/ip_forward "
                           "/proc/sys/kernel/shm_rmid_forced"),
             "1\n1\n");
@@ -214,7 +215,8 @@ TEST(Init, TheSeccompFilterHolds) {
   bundle.linux_part()["seccomp"] = json::parse(R"({"defaultAction": "SCMP_ACT_ALLOW",
       "architectures": ["SCMP_ARCH_X86_64"],
       "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 42}]})");
-  const Result result = bundle.script("busybox grep Seccomp: /proc/self/status; busybox mkdir /d").run();
+  const Result result =
+      bundle.script("busybox grep Seccomp: /proc/self/status; busybox mkdir /d").run();
   EXPECT_EQ(result.out, "Seccomp:\t2\n");
   EXPECT_TRUE(contains(result.err, "No message of desired type")) << result.err;
   bundle.process()["noNewPrivileges"] = false;

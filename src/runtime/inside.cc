@@ -85,8 +85,8 @@ class Walk {
     }
     if (errno != ENOENT) report_.fail_errno("open ", done_.view(), " in the container");
     const char* above = before_.empty() ? "/" : before_.c_str();
-    const int parent = report_.check(
-        kernel::openat2(root_, above, O_PATH | O_DIRECTORY, kResolve), "open ", above);
+    const int parent = report_.check(kernel::openat2(root_, above, O_PATH | O_DIRECTORY, kResolve),
+                                     "open ", above);
     if (::mkdirat(parent, last_.c_str(), 0755) < 0) {
       if (errno != EEXIST) report_.fail_errno("make ", done_.view(), " in the container");
       done_ = before_;
@@ -106,8 +106,7 @@ class Walk {
 
 bool make_last(int parent, const char* name, Kind kind) {
   if (kind == Kind::Directory) return ::mkdirat(parent, name, 0755) == 0;
-  const int fd =
-      ::openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+  const int fd = ::openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (fd >= 0) ::close(fd);
   return fd >= 0;
 }

@@ -12,7 +12,8 @@ void write_setting(Report& report, int proc, const oci::Setting& setting) {
   base::Text<511> path("sys/");
   for (const char letter : setting.name) path.put(letter == '.' ? '/' : letter);
   // A name of an interface may hold dots; the spec then writes slashes and dots as sysctl(8).
-  const int fd = kernel::openat2(proc, path.c_str(), O_WRONLY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+  const int fd =
+      kernel::openat2(proc, path.c_str(), O_WRONLY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
   report.check(fd, "open sysctl ", setting.name);
   const ssize_t written = ::write(fd, setting.value.data(), setting.value.size());
   report.check(written, "write sysctl ", setting.name, " = ", setting.value);
@@ -24,14 +25,19 @@ struct Owner {
   std::uint64_t namespace_flag;
 };
 /// Settings that belong to a namespace; all others are the host's and refused.
-constexpr Owner kOwners[] = {
-    {"net.", CLONE_NEWNET},           {"fs.mqueue.", CLONE_NEWIPC},
-    {"kernel.msgmax", CLONE_NEWIPC},  {"kernel.msgmnb", CLONE_NEWIPC},
-    {"kernel.msgmni", CLONE_NEWIPC},  {"kernel.sem", CLONE_NEWIPC},
-    {"kernel.shmall", CLONE_NEWIPC},  {"kernel.shmmax", CLONE_NEWIPC},
-    {"kernel.shmmni", CLONE_NEWIPC},  {"kernel.shm_rmid_forced", CLONE_NEWIPC},
-    {"kernel.domainname", CLONE_NEWUTS}, {"kernel.hostname", CLONE_NEWUTS},
-    {"user.", CLONE_NEWUSER}};
+constexpr Owner kOwners[] = {{"net.", CLONE_NEWNET},
+                             {"fs.mqueue.", CLONE_NEWIPC},
+                             {"kernel.msgmax", CLONE_NEWIPC},
+                             {"kernel.msgmnb", CLONE_NEWIPC},
+                             {"kernel.msgmni", CLONE_NEWIPC},
+                             {"kernel.sem", CLONE_NEWIPC},
+                             {"kernel.shmall", CLONE_NEWIPC},
+                             {"kernel.shmmax", CLONE_NEWIPC},
+                             {"kernel.shmmni", CLONE_NEWIPC},
+                             {"kernel.shm_rmid_forced", CLONE_NEWIPC},
+                             {"kernel.domainname", CLONE_NEWUTS},
+                             {"kernel.hostname", CLONE_NEWUTS},
+                             {"user.", CLONE_NEWUSER}};
 
 void refuse_setting_of_host(Init& init, const oci::Setting& setting) {
   base::Text<255> name;

@@ -84,8 +84,8 @@ void close_task(Task& task);
 
 /// `group` was placed (cgroup::Group::place) and is made here, with the spec's resources. On
 /// failure nothing is left: no process, no cgroup.
-bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& group,
-                      Task& task, Failure& failure);
+bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& group, Task& task,
+                      Failure& failure);
 
 /// Waits for init. Runs prestart and createRuntime hooks on the way. After a failure init is
 /// dead and reaped and the cgroup removed.
@@ -130,9 +130,9 @@ std::uint64_t namespaces_of(const oci::Spec& spec, const Inputs& inputs);
 ///                         closes all other descriptors
 ///                         clone3(VM|VFORK|PARENT) ─────────────► in the pid namespace now,
 ///                         ends when it has executed ◄───────────  seccomp, execve
-bool exec_process(const oci::Process& process, const Target& target, Task& task,
-                  Failure& failure);
-/// Reaps the joiner; waits for it when the channel is not readable yet. task.pid and pidfd are the new process, a child of the caller.
+bool exec_process(const oci::Process& process, const Target& target, Task& task, Failure& failure);
+/// Reaps the joiner; waits for it when the channel is not readable yet. task.pid and pidfd are the
+/// new process, a child of the caller.
 bool finish_exec(Task& task, Failure& failure);
 
 /// Compiles linux.seccomp into a memory file for Inputs::seccomp; -1 when it filters nothing,

@@ -44,12 +44,13 @@ void put_row(const Container& container, base::Writer& line) {
 
 void put_object(const Container& container, base::Writer& line) {
   const Status status = container.status();
-  line.put("{\"ociVersion\":", base::Quoted{container.spec.version}, ",\"id\":",
-           base::Quoted{container.state.id}, ",\"pid\":",
-           status == Status::Stopped ? 0 : container.state.pid, ",\"status\":",
-           base::Quoted{name_of(status)}, ",\"bundle\":", base::Quoted{container.state.bundle},
-           ",\"rootfs\":", base::Quoted{container.state.rootfs}, ",\"created\":",
-           base::Quoted{container.state.created}, ",\"owner\":\"\"}");
+  line.put("{\"ociVersion\":", base::Quoted{container.spec.version},
+           ",\"id\":", base::Quoted{container.state.id},
+           ",\"pid\":", status == Status::Stopped ? 0 : container.state.pid,
+           ",\"status\":", base::Quoted{name_of(status)},
+           ",\"bundle\":", base::Quoted{container.state.bundle},
+           ",\"rootfs\":", base::Quoted{container.state.rootfs},
+           ",\"created\":", base::Quoted{container.state.created}, ",\"owner\":\"\"}");
 }
 
 enum class Format { Table, Json, Quiet };
@@ -100,7 +101,8 @@ int filter_ps(Call& call, std::span<const pid_t> wanted) {
   const std::span<char> text = call.arena.array<char>(1 << 20);
   std::size_t held = 0;
   ssize_t got = 0;
-  while (held < text.size() && (got = ::read(output[0], text.data() + held, text.size() - held)) > 0) {
+  while (held < text.size() &&
+         (got = ::read(output[0], text.data() + held, text.size() - held)) > 0) {
     held += static_cast<std::size_t>(got);
   }
   ::close(output[0]);
@@ -147,8 +149,9 @@ int list_command(Call& call) {
   if (!take_options(call.arena, call.arguments, options, call.failure)) return 1;
   const Format wanted = quiet ? Format::Quiet : format == "json" ? Format::Json : Format::Table;
   if (wanted == Format::Table) {
-    print("ID          PID         STATUS      BUNDLE                  CREATED                     "
-          "    OWNER\n");
+    print(
+        "ID          PID         STATUS      BUNDLE                  CREATED                     "
+        "    OWNER\n");
   }
   if (wanted == Format::Json) print("[");
   DIR* root = ::opendir(call.global.root.data());

@@ -43,8 +43,8 @@ int configure(int context, std::string_view option) {
 
 int new_file_system(Init& init, const oci::Mount& mount) {
   Report& report = init.report;
-  const int context = report.check(kernel::fsopen(mount.type.data()), "open file system type ",
-                                   mount.type);
+  const int context =
+      report.check(kernel::fsopen(mount.type.data()), "open file system type ", mount.type);
   if (!mount.source.empty() &&
       kernel::fsconfig(context, FSCONFIG_SET_STRING, "source", mount.source.data()) < 0) {
     fail_mount(report, context, mount, mount.source);
@@ -88,8 +88,8 @@ void set_mount_attributes(Report& report, int fd, const oci::Mount& mount) {
     mount_attr attributes{};
     attributes.attr_set = options.recursive_set;
     attributes.attr_clr = options.recursive_clear;
-    report.check(kernel::mount_setattr(fd, AT_RECURSIVE, attributes),
-                 "set options of the tree at ", mount.destination);
+    report.check(kernel::mount_setattr(fd, AT_RECURSIVE, attributes), "set options of the tree at ",
+                 mount.destination);
   }
   if (options.propagation != 0) {
     mount_attr attributes{};

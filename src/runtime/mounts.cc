@@ -14,17 +14,26 @@ namespace {
 
 /// The only files of /proc over which something may be mounted: they say facts, none is a
 /// control. Anything else could make a later write to /proc land elsewhere (CVE-2019-16884).
-constexpr std::string_view kCoverable[] = {
-    "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",  "/proc/stat",
-    "/proc/swaps",   "/proc/uptime",    "/proc/loadavg",  "/proc/slabinfo",
-    "/proc/net/dev", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled"};
+constexpr std::string_view kCoverable[] = {"/proc/cpuinfo",
+                                           "/proc/diskstats",
+                                           "/proc/meminfo",
+                                           "/proc/stat",
+                                           "/proc/swaps",
+                                           "/proc/uptime",
+                                           "/proc/loadavg",
+                                           "/proc/slabinfo",
+                                           "/proc/net/dev",
+                                           "/proc/sys/kernel/ns_last_pid",
+                                           "/proc/sys/crypto/fips_enabled"};
 
 bool is_proc(int fd) {
   struct statfs status{};
   return ::fstatfs(fd, &status) == 0 && status.f_type == PROC_SUPER_MAGIC;
 }
 
-bool is_below_proc(std::string_view path) { return path == "/proc" || path.starts_with("/proc/"); }
+bool is_below_proc(std::string_view path) {
+  return path == "/proc" || path.starts_with("/proc/");
+}
 
 void refuse_cover_of_proc(Init& init, const oci::Mount& mount, int target, int source) {
   if (mount.type == "proc") return;
@@ -75,8 +84,8 @@ void mount_one(Init& init, const oci::Mount& mount, int early_source) {
   }
   if (mount.options.in_place) {
     const base::PathText path(mount.destination);
-    const int fd = init.report.check(open_inside(init.root, path.c_str(), O_PATH), "open ",
-                                     mount.destination);
+    const int fd =
+        init.report.check(open_inside(init.root, path.c_str(), O_PATH), "open ", mount.destination);
     set_mount_attributes(init.report, fd, mount);
     ::close(fd);
     return;
@@ -103,12 +112,24 @@ void mount_one(Init& init, const oci::Mount& mount, int early_source) {
   ::close(source);
 }
 
+/// On v1; on v2 we were born in it. Still in the host's mounts, so its hierarchies are there.
+void join_cgroup(Init& init) {
+  const cgroup::Hierarchies* hierarchies = init.group.hierarchies();
+  if (hierarchies == nullptr || hierarchies->unified || init.in_user_namespace()) return;
+  cgroup::Group made;
+  base::Failure failure;
+  if (!made.open(*hierarchies, init.group.path(), failure) || !made.add(0, failure)) {
+    init.report.send(failure);
+  }
+}
+
 }  // namespace
 
 void await_cgroup(Init& init) {
   if (init.cgroup_ready) return;
   init.report.expect(News::Go);
   init.cgroup_ready = true;
+  join_cgroup(init);
   const oci::Namespace* own = init.spec.find_namespace(CLONE_NEWCGROUP);
   // Only now: the namespace's root is the cgroup that the process is in when it is made.
   if (own != nullptr && own->path.empty()) {

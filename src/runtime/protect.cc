@@ -26,8 +26,7 @@ int read_only_self(Failure& failure) {
     return -1;
   }
   path[length] = '\0';
-  const int mount =
-      kernel::open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  const int mount = kernel::open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   if (mount < 0 || kernel::mount_setattr(mount, 0, attributes) < 0) {

@@ -27,7 +27,8 @@ class Report {
   /// The result, unless it is negative: then the words and errno go to the caller, no return.
   template <class Result, class... Words>
   Result check(Result result, const Words&... words) {
-    if (result < 0) [[unlikely]] fail_errno(words...);
+    if (result < 0) [[unlikely]]
+      fail_errno(words...);
     return result;
   }
 

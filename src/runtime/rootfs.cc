@@ -1,8 +1,10 @@
 // The root file system: attached where nobody sees it, then made "/".
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "runtime/init.h"
 #include "runtime/kernel.h"
@@ -18,6 +20,15 @@ int clone_root(Init& init) {
   return init.report.check(
       kernel::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE),
       "open root file system ", path.view());
+}
+
+/// Whether pivot_root failed because "/" is the kernel's first file system, which has no parent
+/// to be moved from.
+bool is_initramfs(int error) {
+  constexpr long kRamfs = 0x858458f6;
+  struct statfs status{};
+  if (error != EINVAL || ::statfs("/", &status) < 0) return false;
+  return status.f_type == kRamfs || status.f_type == TMPFS_MAGIC;
 }
 
 }  // namespace
@@ -53,14 +64,14 @@ void enter_root(Init& init) {
     report.check(kernel::mount_setattr(init.root, 0, attributes), "make the root read-only");
   }
   report.check(::fchdir(init.root), "enter the root file system");
-  if (init.inputs.no_pivot) {
-    // An initramfs cannot be pivoted away from; it stays below, out of reach of ".".
-    report.check(::mount(".", "/", nullptr, MS_MOVE, nullptr), "move the root");
-    report.check(::chroot("."), "chroot");
-  } else {
-    // Both names are ".": the old root ends up over the new one and is detached at once.
-    report.check(kernel::pivot_root(".", "."), "pivot_root");
+  // Both names are ".": the old root ends up over the new one and is detached at once.
+  if (!init.inputs.no_pivot && kernel::pivot_root(".", ".") == 0) {
     report.check(::umount2(".", MNT_DETACH), "detach the host's tree");
+  } else {
+    if (!init.inputs.no_pivot && !is_initramfs(errno)) report.fail_errno("pivot_root");
+    // The first file system stays below: our root covers its "/", so that whoever climbs out of
+    // the chroot arrives in our root again.
+    report.check(::chroot("."), "chroot");
   }
   report.check(::chdir("/"), "enter /");
   if (init.spec.rootfs_propagation != 0) {

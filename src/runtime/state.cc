@@ -201,8 +201,7 @@ std::uint64_t start_time_of(pid_t pid) {
   return base::parse_number(base::split(text, ' '), value) ? value : 0;
 }
 
-Status status_of(const State& state, const StateDirectory& directory,
-                 const cgroup::Group& group) {
+Status status_of(const State& state, const StateDirectory& directory, const cgroup::Group& group) {
   if (state.pid == 0 || start_time_of(state.pid) != state.start_time) return Status::Stopped;
   if (group.frozen() == cgroup::Frozen::Yes) return Status::Paused;
   return directory.waits_for_start() ? Status::Created : Status::Running;
