@@ -9,9 +9,10 @@ namespace wharf::base {
 template <>
 struct Fields<api::CreateRequest> {
   using T = api::CreateRequest;
-  static constexpr auto table = std::tuple_cat(
-      kContainerConfigFields, std::make_tuple(field("HostConfig", &T::host_config, kOmit),
-                                              field("NetworkingConfig", &T::networking_config, kOmit)));
+  static constexpr auto table =
+      std::tuple_cat(kContainerConfigFields,
+                     std::make_tuple(field("HostConfig", &T::host_config, kOmit),
+                                     field("NetworkingConfig", &T::networking_config, kOmit)));
 };
 
 template <>
@@ -23,9 +24,9 @@ struct Fields<api::CreateResponse> {
 
 template <>
 struct Fields<api::UpdateRequest> {
-  static constexpr auto table = std::tuple_cat(
-      kResourceFields,
-      std::make_tuple(field("RestartPolicy", &api::UpdateRequest::restart_policy)));
+  static constexpr auto table =
+      std::tuple_cat(kResourceFields,
+                     std::make_tuple(field("RestartPolicy", &api::UpdateRequest::restart_policy)));
 };
 
 template <>
@@ -79,7 +80,9 @@ void make_list(base::JsonObject& object, std::string_view key) {
 
 }  // namespace
 
-base::Json to_json(const CreateRequest& request) { return base::to_json(request); }
+base::Json to_json(const CreateRequest& request) {
+  return base::to_json(request);
+}
 
 void from_json(const base::Json& json, CreateRequest& request) {
   base::Json copy = json;
@@ -91,17 +94,41 @@ void from_json(const base::Json& json, CreateRequest& request) {
   finish_decoding(request);
 }
 
-base::Json to_json(const CreateResponse& response) { return base::to_json(response); }
-void from_json(const base::Json& json, CreateResponse& value) { base::from_json(json, value); }
-base::Json to_json(const UpdateRequest& request) { return base::to_json(request); }
-void from_json(const base::Json& json, UpdateRequest& value) { base::from_json(json, value); }
-base::Json to_json(const WaitResponse& response) { return base::to_json(response); }
-void from_json(const base::Json& json, WaitResponse& value) { base::from_json(json, value); }
-base::Json to_json(const TopResponse& response) { return base::to_json(response); }
-void from_json(const base::Json& json, TopResponse& value) { base::from_json(json, value); }
-base::Json to_json(const FilesystemChange& change) { return base::to_json(change); }
-void from_json(const base::Json& json, FilesystemChange& value) { base::from_json(json, value); }
-base::Json to_json(const PruneResponse& response) { return base::to_json(response); }
-void from_json(const base::Json& json, PruneResponse& value) { base::from_json(json, value); }
+base::Json to_json(const CreateResponse& response) {
+  return base::to_json(response);
+}
+void from_json(const base::Json& json, CreateResponse& value) {
+  base::from_json(json, value);
+}
+base::Json to_json(const UpdateRequest& request) {
+  return base::to_json(request);
+}
+void from_json(const base::Json& json, UpdateRequest& value) {
+  base::from_json(json, value);
+}
+base::Json to_json(const WaitResponse& response) {
+  return base::to_json(response);
+}
+void from_json(const base::Json& json, WaitResponse& value) {
+  base::from_json(json, value);
+}
+base::Json to_json(const TopResponse& response) {
+  return base::to_json(response);
+}
+void from_json(const base::Json& json, TopResponse& value) {
+  base::from_json(json, value);
+}
+base::Json to_json(const FilesystemChange& change) {
+  return base::to_json(change);
+}
+void from_json(const base::Json& json, FilesystemChange& value) {
+  base::from_json(json, value);
+}
+base::Json to_json(const PruneResponse& response) {
+  return base::to_json(response);
+}
+void from_json(const base::Json& json, PruneResponse& value) {
+  base::from_json(json, value);
+}
 
 }  // namespace wharf::api

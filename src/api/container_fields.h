@@ -19,11 +19,10 @@ struct Fields<api::HealthConfig> {
 inline constexpr auto kContainerConfigFields = [] {
   using T = api::ContainerConfig;
   return std::make_tuple(
-      field("Hostname", &T::hostname), field("Domainname", &T::domainname),
-      field("User", &T::user), field("AttachStdin", &T::attach_stdin),
-      field("AttachStdout", &T::attach_stdout), field("AttachStderr", &T::attach_stderr),
-      field("ExposedPorts", &T::exposed_ports, kOmit), field("Tty", &T::tty),
-      field("OpenStdin", &T::open_stdin), field("StdinOnce", &T::stdin_once),
+      field("Hostname", &T::hostname), field("Domainname", &T::domainname), field("User", &T::user),
+      field("AttachStdin", &T::attach_stdin), field("AttachStdout", &T::attach_stdout),
+      field("AttachStderr", &T::attach_stderr), field("ExposedPorts", &T::exposed_ports, kOmit),
+      field("Tty", &T::tty), field("OpenStdin", &T::open_stdin), field("StdinOnce", &T::stdin_once),
       field("Env", &T::env), field("Cmd", &T::cmd), field("Healthcheck", &T::healthcheck, kOmit),
       field("ArgsEscaped", &T::args_escaped, kOmit), field("Image", &T::image),
       field("Volumes", &T::volumes), field("WorkingDir", &T::working_dir),
@@ -41,9 +40,9 @@ struct Fields<api::ContainerConfig> {
 template <>
 struct Fields<api::EndpointIpamConfig> {
   using T = api::EndpointIpamConfig;
-  static constexpr auto table = std::make_tuple(
-      field("IPv4Address", &T::ipv4_address, kOmit), field("IPv6Address", &T::ipv6_address, kOmit),
-      field("LinkLocalIPs", &T::link_local_ips, kOmit));
+  static constexpr auto table = std::make_tuple(field("IPv4Address", &T::ipv4_address, kOmit),
+                                                field("IPv6Address", &T::ipv6_address, kOmit),
+                                                field("LinkLocalIPs", &T::link_local_ips, kOmit));
 };
 
 template <>

@@ -43,9 +43,9 @@ struct Fields<api::ContainerState> {
 template <>
 struct Fields<api::NetworkSettings> {
   using T = api::NetworkSettings;
-  static constexpr auto table = std::make_tuple(
-      field("SandboxID", &T::sandbox_id), field("SandboxKey", &T::sandbox_key),
-      field("Ports", &T::ports), field("Networks", &T::networks));
+  static constexpr auto table =
+      std::make_tuple(field("SandboxID", &T::sandbox_id), field("SandboxKey", &T::sandbox_key),
+                      field("Ports", &T::ports), field("Networks", &T::networks));
 };
 
 template <>
@@ -69,9 +69,9 @@ struct Fields<api::ContainerInspect> {
 template <>
 struct Fields<api::SummaryPort> {
   using T = api::SummaryPort;
-  static constexpr auto table = std::make_tuple(
-      field("IP", &T::ip, kOmit), field("PrivatePort", &T::private_port),
-      field("PublicPort", &T::public_port, kOmit), field("Type", &T::type));
+  static constexpr auto table =
+      std::make_tuple(field("IP", &T::ip, kOmit), field("PrivatePort", &T::private_port),
+                      field("PublicPort", &T::public_port, kOmit), field("Type", &T::type));
 };
 
 template <>
@@ -90,8 +90,8 @@ struct Fields<api::SummaryNetworkSettings> {
 template <>
 struct Fields<api::SummaryHealth> {
   using T = api::SummaryHealth;
-  static constexpr auto table = std::make_tuple(field("Status", &T::status),
-                                                field("FailingStreak", &T::failing_streak));
+  static constexpr auto table =
+      std::make_tuple(field("Status", &T::status), field("FailingStreak", &T::failing_streak));
 };
 
 template <>
@@ -99,12 +99,12 @@ struct Fields<api::ContainerSummary> {
   using T = api::ContainerSummary;
   static constexpr auto table = std::make_tuple(
       field("Id", &T::id), field("Names", &T::names), field("Image", &T::image),
-      field("ImageID", &T::image_id), field("Command", &T::command),
-      field("Created", &T::created), field("Ports", &T::ports),
-      field("SizeRw", &T::size_rw, kOmit), field("SizeRootFs", &T::size_root_fs, kOmit),
-      field("Labels", &T::labels), field("State", &T::state), field("Status", &T::status),
-      field("HostConfig", &T::host_config), field("Health", &T::health, kOmit),
-      field("NetworkSettings", &T::network_settings), field("Mounts", &T::mounts),
+      field("ImageID", &T::image_id), field("Command", &T::command), field("Created", &T::created),
+      field("Ports", &T::ports), field("SizeRw", &T::size_rw, kOmit),
+      field("SizeRootFs", &T::size_root_fs, kOmit), field("Labels", &T::labels),
+      field("State", &T::state), field("Status", &T::status), field("HostConfig", &T::host_config),
+      field("Health", &T::health, kOmit), field("NetworkSettings", &T::network_settings),
+      field("Mounts", &T::mounts),
       field("ImageManifestDescriptor", &T::image_manifest_descriptor, kOmit));
 };
 
@@ -112,14 +112,18 @@ struct Fields<api::ContainerSummary> {
 
 namespace wharf::api {
 
-base::Json to_json(const ContainerInspect& inspect) { return base::to_json(inspect); }
+base::Json to_json(const ContainerInspect& inspect) {
+  return base::to_json(inspect);
+}
 
 void from_json(const base::Json& json, ContainerInspect& inspect) {
   base::from_json(json, inspect);
   inspect.host_config.console_size.resize(2);
 }
 
-base::Json to_json(const ContainerSummary& summary) { return base::to_json(summary); }
+base::Json to_json(const ContainerSummary& summary) {
+  return base::to_json(summary);
+}
 void from_json(const base::Json& json, ContainerSummary& summary) {
   base::from_json(json, summary);
 }

@@ -15,7 +15,8 @@ CreateRequest read(std::string_view text) {
 
 TEST(CreateRequest, ReadsConfigAtTheTopAndHostConfigBelow) {
   const CreateRequest request = read(R"({"Image":"busybox","Cmd":["a","b"],"HostConfig":
-    {"Memory":67108864,"Binds":["/a:/b"],"PortBindings":{"80/tcp":[{"HostPort":"8080"}],"81/tcp":null}}})");
+    {"Memory":67108864,"Binds":["/a:/b"],"PortBindings":{"80/tcp":[{"HostPort":"8080"}],
+     "81/tcp":null}}})");
   EXPECT_EQ(request.image, "busybox");
   EXPECT_EQ(request.cmd, (std::vector<std::string>{"a", "b"}));
   ASSERT_TRUE(request.host_config);

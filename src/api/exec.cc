@@ -18,18 +18,17 @@ struct Fields<api::ExecCreateRequest> {
 template <>
 struct Fields<api::ExecStartRequest> {
   using T = api::ExecStartRequest;
-  static constexpr auto table = std::make_tuple(
-      field("Detach", &T::detach), field("Tty", &T::tty),
-      field("ConsoleSize", &T::console_size, Omit::Empty));
+  static constexpr auto table =
+      std::make_tuple(field("Detach", &T::detach), field("Tty", &T::tty),
+                      field("ConsoleSize", &T::console_size, Omit::Empty));
 };
 
 template <>
 struct Fields<api::ExecProcessConfig> {
   using T = api::ExecProcessConfig;
   static constexpr auto table = std::make_tuple(
-      field("tty", &T::tty), field("entrypoint", &T::entrypoint),
-      field("arguments", &T::arguments), field("privileged", &T::privileged, Omit::Empty),
-      field("user", &T::user, Omit::Empty));
+      field("tty", &T::tty), field("entrypoint", &T::entrypoint), field("arguments", &T::arguments),
+      field("privileged", &T::privileged, Omit::Empty), field("user", &T::user, Omit::Empty));
 };
 
 template <>
@@ -47,21 +46,29 @@ struct Fields<api::ExecInspect> {
 
 namespace wharf::api {
 
-base::Json to_json(const ExecCreateRequest& request) { return base::to_json(request); }
+base::Json to_json(const ExecCreateRequest& request) {
+  return base::to_json(request);
+}
 
 void from_json(const base::Json& json, ExecCreateRequest& request) {
   base::from_json(json, request);
   if (request.console_size) request.console_size->resize(2);
 }
 
-base::Json to_json(const ExecStartRequest& request) { return base::to_json(request); }
+base::Json to_json(const ExecStartRequest& request) {
+  return base::to_json(request);
+}
 
 void from_json(const base::Json& json, ExecStartRequest& request) {
   base::from_json(json, request);
   if (request.console_size) request.console_size->resize(2);
 }
 
-base::Json to_json(const ExecInspect& exec) { return base::to_json(exec); }
-void from_json(const base::Json& json, ExecInspect& exec) { base::from_json(json, exec); }
+base::Json to_json(const ExecInspect& exec) {
+  return base::to_json(exec);
+}
+void from_json(const base::Json& json, ExecInspect& exec) {
+  base::from_json(json, exec);
+}
 
 }  // namespace wharf::api

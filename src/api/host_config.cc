@@ -4,7 +4,9 @@
 
 namespace wharf::api {
 
-base::Json to_json(const HostConfig& config) { return base::to_json(config); }
+base::Json to_json(const HostConfig& config) {
+  return base::to_json(config);
+}
 
 void from_json(const base::Json& json, HostConfig& config) {
   base::from_json(json, config, "HostConfig");

@@ -17,12 +17,11 @@ struct Fields<api::Empty> {
 template <>
 struct Fields<api::BindOptions> {
   using T = api::BindOptions;
-  static constexpr auto table =
-      std::make_tuple(field("Propagation", &T::propagation, kOmit),
-                      field("NonRecursive", &T::non_recursive, kOmit),
-                      field("CreateMountpoint", &T::create_mountpoint, kOmit),
-                      field("ReadOnlyNonRecursive", &T::read_only_non_recursive, kOmit),
-                      field("ReadOnlyForceRecursive", &T::read_only_force_recursive, kOmit));
+  static constexpr auto table = std::make_tuple(
+      field("Propagation", &T::propagation, kOmit), field("NonRecursive", &T::non_recursive, kOmit),
+      field("CreateMountpoint", &T::create_mountpoint, kOmit),
+      field("ReadOnlyNonRecursive", &T::read_only_non_recursive, kOmit),
+      field("ReadOnlyForceRecursive", &T::read_only_force_recursive, kOmit));
 };
 
 template <>
@@ -84,8 +83,8 @@ struct Fields<api::PortBinding> {
 template <>
 struct Fields<api::RestartPolicy> {
   using T = api::RestartPolicy;
-  static constexpr auto table = std::make_tuple(
-      field("Name", &T::name), field("MaximumRetryCount", &T::maximum_retry_count));
+  static constexpr auto table =
+      std::make_tuple(field("Name", &T::name), field("MaximumRetryCount", &T::maximum_retry_count));
 };
 
 template <>
@@ -104,10 +103,9 @@ struct Fields<api::ThrottleDevice> {
 template <>
 struct Fields<api::DeviceMapping> {
   using T = api::DeviceMapping;
-  static constexpr auto table =
-      std::make_tuple(field("PathOnHost", &T::path_on_host),
-                      field("PathInContainer", &T::path_in_container),
-                      field("CgroupPermissions", &T::cgroup_permissions));
+  static constexpr auto table = std::make_tuple(field("PathOnHost", &T::path_on_host),
+                                                field("PathInContainer", &T::path_in_container),
+                                                field("CgroupPermissions", &T::cgroup_permissions));
 };
 
 template <>
@@ -121,8 +119,8 @@ struct Fields<api::DeviceRequest> {
 template <>
 struct Fields<api::Ulimit> {
   using T = api::Ulimit;
-  static constexpr auto table = std::make_tuple(
-      field("Name", &T::name), field("Hard", &T::hard), field("Soft", &T::soft));
+  static constexpr auto table =
+      std::make_tuple(field("Name", &T::name), field("Hard", &T::hard), field("Soft", &T::soft));
 };
 
 /// Resources are embedded: their members stand between those of the whole.
@@ -138,9 +136,9 @@ inline constexpr auto kResourceFields = [] {
       field("BlkioDeviceWriteIOps", &T::blkio_device_write_iops),
       field("CpuPeriod", &T::cpu_period), field("CpuQuota", &T::cpu_quota),
       field("CpuRealtimePeriod", &T::cpu_realtime_period),
-      field("CpuRealtimeRuntime", &T::cpu_realtime_runtime),
-      field("CpusetCpus", &T::cpuset_cpus), field("CpusetMems", &T::cpuset_mems),
-      field("Devices", &T::devices), field("DeviceCgroupRules", &T::device_cgroup_rules),
+      field("CpuRealtimeRuntime", &T::cpu_realtime_runtime), field("CpusetCpus", &T::cpuset_cpus),
+      field("CpusetMems", &T::cpuset_mems), field("Devices", &T::devices),
+      field("DeviceCgroupRules", &T::device_cgroup_rules),
       field("DeviceRequests", &T::device_requests), field("KernelMemory", &T::kernel_memory, kOmit),
       field("KernelMemoryTCP", &T::kernel_memory_tcp, kOmit),
       field("MemoryReservation", &T::memory_reservation), field("MemorySwap", &T::memory_swap),

@@ -47,7 +47,8 @@ std::string normalized_port(const std::string& text) {
       slash == std::string::npos || slash + 1 == text.size() ? "tcp" : text.substr(slash + 1);
   std::uint16_t port = 0;
   const auto [end, failed] = std::from_chars(number.data(), number.data() + number.size(), port);
-  const bool digits = !number.empty() && number.find_first_not_of("0123456789") == std::string::npos;
+  const bool digits =
+      !number.empty() && number.find_first_not_of("0123456789") == std::string::npos;
   if (!digits) {
     base::fail(base::Kind::InvalidArgument, "invalid port '{}': invalid syntax", number);
   }
@@ -63,8 +64,7 @@ void check_address(const std::string& text) {
   const std::string without_zone = text.substr(0, text.find('%'));
   if (::inet_pton(AF_INET, text.c_str(), address) == 1) return;
   if (::inet_pton(AF_INET6, without_zone.c_str(), address) == 1) return;
-  base::fail(base::Kind::InvalidArgument, "ParseAddr({}): unable to parse IP",
-             base::quoted(text));
+  base::fail(base::Kind::InvalidArgument, "ParseAddr({}): unable to parse IP", base::quoted(text));
 }
 
 void finish_decoding(CreateRequest& request) {

@@ -19,11 +19,12 @@ using namespace wharf;
 
 namespace {
 
-constexpr const char* kNames[] = {"a",      "a/b",     "a/b/c",       "b",        "b/x",
-                                  "../b",   "/b",      "a/../b",      ".wh.a",    "a/.wh.b",
-                                  ".wh...", "a/.wh..", ".wh..wh..opq", "a/.wh..wh..opq", "./",
-                                  "l",      "l/x",     "l/.wh.y",     "m",        "m/a"};
-constexpr const char* kTargets[] = {"a", "/a", "../../canary", "../canary/victim", "b/x", "l", "m", "."};
+constexpr const char* kNames[] = {
+    "a",      "a/b",   "a/b/c",   "b",       "b/x",     "../b",         "/b",
+    "a/../b", ".wh.a", "a/.wh.b", ".wh...",  "a/.wh..", ".wh..wh..opq", "a/.wh..wh..opq",
+    "./",     "l",     "l/x",     "l/.wh.y", "m",       "m/a"};
+constexpr const char* kTargets[] = {"a", "/a", "../../canary", "../canary/victim", "b/x", "l",
+                                    "m", "."};
 
 std::string archive_of(const std::uint8_t* data, std::size_t size) {
   std::vector<archive::testing::Item> items;

@@ -1,7 +1,6 @@
 #include "archive/source.h"
 
 #include <archive.h>
-#include <archive_entry.h>
 #include <gtest/gtest.h>
 #include <zstd.h>
 
@@ -48,26 +47,6 @@ std::string zstd(std::string_view bytes, int window_log = 0) {
   return out;
 }
 
-/// By libarchive's own writers: what xz(1) and bzip2(1) would make.
-std::string filtered(std::string_view bytes, int (*add)(struct archive*)) {
-  std::string out(bytes.size() + 100'000, '\0');
-  std::size_t used = 0;
-  struct archive* writer = ::archive_write_new();
-  add(writer);
-  ::archive_write_set_format_raw(writer);
-  ::archive_write_set_bytes_per_block(writer, 0);
-  ::archive_write_open_memory(writer, out.data(), out.size(), &used);
-  struct archive_entry* entry = ::archive_entry_new();
-  ::archive_entry_set_filetype(entry, AE_IFREG);
-  ::archive_write_header(writer, entry);
-  ::archive_write_data(writer, bytes.data(), bytes.size());
-  ::archive_entry_free(entry);
-  ::archive_write_close(writer);
-  ::archive_write_free(writer);
-  out.resize(used);
-  return out;
-}
-
 std::string sample() {
   std::string text;
   for (int i = 0; i < 60'000; ++i) text += fmt::format("line {} {}\n", i, i * i % 977);
@@ -79,8 +58,8 @@ TEST(Decompress, EveryCompressionGivesTheSameBytes) {
   EXPECT_EQ(plain(text), text);
   EXPECT_EQ(plain(testing::gzip(text)), text);
   EXPECT_EQ(plain(zstd(text)), text);
-  EXPECT_EQ(plain(filtered(text, ::archive_write_add_filter_bzip2)), text);
-  EXPECT_EQ(plain(filtered(text, ::archive_write_add_filter_xz)), text);
+  EXPECT_EQ(plain(testing::filtered(text, ::archive_write_add_filter_bzip2)), text);
+  EXPECT_EQ(plain(testing::filtered(text, ::archive_write_add_filter_xz)), text);
   EXPECT_EQ(plain(""), "");
   EXPECT_EQ(plain("x"), "x");
 }
@@ -92,9 +71,9 @@ TEST(Decompress, MembersAndFramesAreJoined) {
 
 TEST(Decompress, StreamCutAnywhereIsAnErrorAndNeverAShorterAnswer) {
   const std::string text = sample().substr(0, 3000);
-  const std::vector<std::string> streams = {testing::gzip(text), zstd(text),
-                                            filtered(text, ::archive_write_add_filter_xz),
-                                            filtered(text, ::archive_write_add_filter_bzip2)};
+  const std::vector<std::string> streams = {
+      testing::gzip(text), zstd(text), testing::filtered(text, ::archive_write_add_filter_xz),
+      testing::filtered(text, ::archive_write_add_filter_bzip2)};
   for (const std::string& whole : streams) {
     for (std::size_t size = 7; size < whole.size(); size += 5) {
       EXPECT_NE(refusal(whole.substr(0, size)), "") << size << " of " << whole.size();

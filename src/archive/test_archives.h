@@ -1,6 +1,8 @@
 // Archives for tests: small ones, built by hand, good and bad. Header-only; tests alone include it.
 #pragma once
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <isa-l/igzip_lib.h>
 
 #include <string>
@@ -84,6 +86,26 @@ inline std::string gzip(std::string_view bytes) {
   stream.end_of_stream = 1;
   ::isal_deflate_stateless(&stream);
   out.resize(stream.total_out);
+  return out;
+}
+
+/// By libarchive's own writers: what xz(1) and bzip2(1) would make.
+inline std::string filtered(std::string_view bytes, int (*add)(struct archive*)) {
+  std::string out(bytes.size() + 100'000, '\0');
+  std::size_t used = 0;
+  struct archive* writer = ::archive_write_new();
+  add(writer);
+  ::archive_write_set_format_raw(writer);
+  ::archive_write_set_bytes_per_block(writer, 0);
+  ::archive_write_open_memory(writer, out.data(), out.size(), &used);
+  struct archive_entry* entry = ::archive_entry_new();
+  ::archive_entry_set_filetype(entry, AE_IFREG);
+  ::archive_write_header(writer, entry);
+  ::archive_write_data(writer, bytes.data(), bytes.size());
+  ::archive_entry_free(entry);
+  ::archive_write_close(writer);
+  ::archive_write_free(writer);
+  out.resize(used);
   return out;
 }
 

@@ -184,9 +184,13 @@ bool Group::open(const Hierarchies& hierarchies, std::string_view path, Failure&
 
 bool Group::add(pid_t pid, Failure& failure) {
   const base::Text<24> digits(pid);
+  // On v1 a thread that moves itself alone takes no lock; moving a process by its number
+  // locks out every fork and exit of the machine, and such a writer waits for RCU: 8 ms.
+  const bool alone = pid == 0 && hierarchies_ != nullptr && !hierarchies_->unified;
+  const char* file = alone ? "tasks" : "cgroup.procs";
   for (std::size_t i = 0; i < count(); ++i) {
     if (directories_[i] < 0) continue;
-    if (!write_value(directories_[i], "cgroup.procs", digits.view(), failure)) return false;
+    if (!write_value(directories_[i], file, digits.view(), failure)) return false;
   }
   return true;
 }

@@ -74,7 +74,7 @@ class Group {
   /// Changes limits of a living cgroup; device rules only where given.
   bool update(const oci::Resources& resources, base::Failure& failure);
 
-  /// Moves a process in. 0 is the caller.
+  /// Moves a process in. 0 is the caller, which has one thread; that is far cheaper on v1.
   bool add(pid_t pid, base::Failure& failure);
 
   /// The v2 directory, for CLONE_INTO_CGROUP; -1 on v1.

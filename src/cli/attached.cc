@@ -7,7 +7,9 @@
 
 namespace wharf::cli {
 
-std::string id_path(const std::string& name) { return "/containers/" + http::percent_encode(name, "/:@"); }
+std::string id_path(const std::string& name) {
+  return "/containers/" + http::percent_encode(name, "/:@");
+}
 
 http::client::Hijacked open_attach(Daemon& daemon, const std::string& id, AttachStreams streams,
                                    const std::string& detach_keys) {
@@ -17,10 +19,14 @@ http::client::Hijacked open_attach(Daemon& daemon, const std::string& id, Attach
   if (streams.in) query.emplace_back("stdin", "1");
   if (streams.out) query.emplace_back("stdout", "1");
   query.emplace_back("stream", "1");
-  return daemon.hijack({.method = "POST", .path = id_path(id) + "/attach", .query = query, .content_type = "text/plain"});
+  return daemon.hijack({.method = "POST",
+                        .path = id_path(id) + "/attach",
+                        .query = query,
+                        .content_type = "text/plain"});
 }
 
-http::client::Response open_wait(Daemon& daemon, const std::string& id, const std::string& condition) {
+http::client::Response open_wait(Daemon& daemon, const std::string& id,
+                                 const std::string& condition) {
   Query query;
   if (!condition.empty()) query.emplace_back("condition", condition);
   return daemon.call({.method = "POST", .path = id_path(id) + "/wait", .query = query});
@@ -31,7 +37,8 @@ int wait_status(Invocation& call, http::client::Response& wait) {
   const base::JsonObject* object = answer.if_object();
   const base::Json* error = object ? base::find(*object, "Error") : nullptr;
   if (error && error->is_object()) {
-    call.error(fmt::format("Error waiting for container: {}\n", base::text_at(error->get_object(), "Message")));
+    call.error(fmt::format("Error waiting for container: {}\n",
+                           base::text_at(error->get_object(), "Message")));
     return 125;
   }
   const base::Json* code = object ? base::find(*object, "StatusCode") : nullptr;
@@ -41,14 +48,16 @@ int wait_status(Invocation& call, http::client::Response& wait) {
 void resize_terminal(Daemon& daemon, const std::string& path, WindowSize size) {
   if (size.height == 0 && size.width == 0) return;
   try {
-    daemon.text({.method = "POST", .path = path + "/resize",
+    daemon.text({.method = "POST",
+                 .path = path + "/resize",
                  .query = {{"h", std::to_string(size.height)}, {"w", std::to_string(size.width)}}});
   } catch (const std::exception&) {
     // Docker: shown only in debug; the container runs on with the size it has.
   }
 }
 
-RelayOptions container_relay(Daemon& daemon, const std::string& id, bool tty, bool take_stdin, bool forward) {
+RelayOptions container_relay(Daemon& daemon, const std::string& id, bool tty, bool take_stdin,
+                             bool forward) {
   RelayOptions options;
   options.tty = tty;
   options.take_stdin = take_stdin;
@@ -77,11 +86,14 @@ std::string effective_detach_keys(Invocation& call, const std::string& flag) {
 }
 
 void check_terminal(bool attach_stdin, bool tty) {
-  if (tty && attach_stdin && !is_terminal(STDIN_FILENO)) throw Exit(1, "the input device is not a TTY");
+  if (tty && attach_stdin && !is_terminal(STDIN_FILENO))
+    throw Exit(1, "the input device is not a TTY");
 }
 
 int status_of_start_failure(std::string_view message) {
-  const auto says = [&](std::string_view words) { return message.find(words) != std::string_view::npos; };
+  const auto says = [&](std::string_view words) {
+    return message.find(words) != std::string_view::npos;
+  };
   if (says("executable file not found") || says("no such file or directory")) return 127;
   if (says("permission denied") || says("is a directory")) return 126;
   return 125;

@@ -21,7 +21,8 @@ http::client::Hijacked open_attach(Daemon& daemon, const std::string& id, Attach
 
 /// POST /containers/{id}/wait; returns when the daemon watches (its head has come).
 /// `condition`: "next-exit", "removed", "" for the default.
-http::client::Response open_wait(Daemon& daemon, const std::string& id, const std::string& condition);
+http::client::Response open_wait(Daemon& daemon, const std::string& id,
+                                 const std::string& condition);
 
 /// Reads the exit status from a wait that is ready; 125 when the daemon could not wait.
 int wait_status(Invocation& call, http::client::Response& wait);
@@ -31,7 +32,8 @@ int wait_status(Invocation& call, http::client::Response& wait);
 void resize_terminal(Daemon& daemon, const std::string& path, WindowSize size);
 
 /// The options for relaying a container's streams.
-RelayOptions container_relay(Daemon& daemon, const std::string& id, bool tty, bool take_stdin, bool forward);
+RelayOptions container_relay(Daemon& daemon, const std::string& id, bool tty, bool take_stdin,
+                             bool forward);
 
 /// The detach keys in force: the flag, else the configuration, else the default.
 std::string effective_detach_keys(Invocation& call, const std::string& flag);

@@ -22,7 +22,8 @@ namespace wharf::cli {
 /// Ends the program: `message` goes to standard error as it is ("" is nothing).
 class Exit : public std::runtime_error {
  public:
-  explicit Exit(int status, const std::string& message = {}) : std::runtime_error(message), status_(status) {}
+  explicit Exit(int status, const std::string& message = {})
+      : std::runtime_error(message), status_(status) {}
   int status() const { return status_; }
 
  private:
@@ -88,7 +89,8 @@ class Invocation {
 /// of their own, so that stopping ten containers takes as long as the slowest; the lines
 /// still come in the order of the names.
 enum class Pace { OneByOne, AllAtOnce };
-int for_each_name(Invocation& call, Pace pace, const std::function<std::string(const std::string& name)>& action);
+int for_each_name(Invocation& call, Pace pace,
+                  const std::function<std::string(const std::string& name)>& action);
 
 /// The whole program but main().
 int run_program(const std::vector<std::string>& words);

@@ -25,10 +25,13 @@ Target context_target(const std::string& name, const Config& config) {
                base::quoted(name), path);
   }
   const base::Json meta = base::parse_json(*text);
-  const base::Json* endpoints = meta.is_object() ? base::find(meta.get_object(), "Endpoints") : nullptr;
-  const base::Json* docker = endpoints && endpoints->is_object() ? base::find(endpoints->get_object(), "docker") : nullptr;
+  const base::Json* endpoints =
+      meta.is_object() ? base::find(meta.get_object(), "Endpoints") : nullptr;
+  const base::Json* docker =
+      endpoints && endpoints->is_object() ? base::find(endpoints->get_object(), "docker") : nullptr;
   if (!docker || !docker->is_object()) {
-    base::fail(Kind::InvalidArgument, "unable to resolve docker endpoint: docker endpoint configuration not found");
+    base::fail(Kind::InvalidArgument,
+               "unable to resolve docker endpoint: docker endpoint configuration not found");
   }
   const base::Json* skip = base::find(docker->get_object(), "SkipTLSVerify");
   const std::string tls_folder = config.directory() + "/contexts/tls/" + id + "/docker/";
@@ -50,7 +53,8 @@ Target context_target(const std::string& name, const Config& config) {
 std::optional<http::TlsOptions> default_tls(const GlobalOptions& options, const Config& config) {
   const bool verify = options.tls_verify || !environment("DOCKER_TLS_VERIFY").empty();
   const bool asked = verify || options.tls || !environment("DOCKER_TLS").empty() ||
-                     !options.tls_ca.empty() || !options.tls_certificate.empty() || !options.tls_key.empty();
+                     !options.tls_ca.empty() || !options.tls_certificate.empty() ||
+                     !options.tls_key.empty();
   if (!asked) return std::nullopt;
   std::string folder = environment("DOCKER_CERT_PATH");
   if (folder.empty()) folder = config.directory();
@@ -71,7 +75,8 @@ std::optional<http::TlsOptions> default_tls(const GlobalOptions& options, const 
 Target default_target(const GlobalOptions& options, const Config& config) {
   std::string host = options.hosts.empty() ? environment("DOCKER_HOST") : options.hosts[0];
   const std::string trimmed(base::trim(host));
-  Target target = parse_host(trimmed.empty() ? kDefaultHost : trimmed, default_tls(options, config));
+  Target target =
+      parse_host(trimmed.empty() ? kDefaultHost : trimmed, default_tls(options, config));
   target.context_name = "default";
   return target;
 }
@@ -104,7 +109,9 @@ Config Config::load(const std::string& directory) {
   return config;
 }
 
-std::string Config::text(std::string_view key) const { return std::string(base::text_at(values_, key)); }
+std::string Config::text(std::string_view key) const {
+  return std::string(base::text_at(values_, key));
+}
 
 Target parse_host(const std::string& host, const std::optional<http::TlsOptions>& tls) {
   Target target;
@@ -118,10 +125,12 @@ Target parse_host(const std::string& host, const std::optional<http::TlsOptions>
     return target;
   }
   if (scheme == "ssh") {
-    base::fail(Kind::NotImplemented, "unable to resolve docker endpoint: ssh hosts are not supported");
+    base::fail(Kind::NotImplemented,
+               "unable to resolve docker endpoint: ssh hosts are not supported");
   }
   if (scheme != "tcp" && scheme != "http" && scheme != "https") {
-    base::fail(Kind::InvalidArgument, "unable to resolve docker endpoint: invalid bind address format: {}", host);
+    base::fail(Kind::InvalidArgument,
+               "unable to resolve docker endpoint: invalid bind address format: {}", host);
   }
   const std::size_t slash = std::min(rest.find('/'), rest.size());
   target.base_path = rest.substr(slash);

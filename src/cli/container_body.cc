@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "cli/container_networks.h"
 #include "cli/container_options.h"
 #include "cli/mounts.h"
 #include "cli/option_values.h"
@@ -53,7 +54,8 @@ Json health_check(const ContainerOptions& o) {
   const bool any = !o.health_cmd.empty() || o.health_interval_ns || o.health_timeout_ns ||
                    o.health_start_period_ns || o.health_retries || o.health_start_interval_ns;
   if (o.no_healthcheck) {
-    if (any) base::fail(Kind::InvalidArgument, "--no-healthcheck conflicts with --health-* options");
+    if (any)
+      base::fail(Kind::InvalidArgument, "--no-healthcheck conflicts with --health-* options");
     return JsonObject{{"Test", JsonArray{"NONE"}}};
   }
   if (!any) return nullptr;
@@ -77,11 +79,14 @@ Json restart_policy(const std::string& text) {
   const std::string name = text.substr(0, colon);
   std::int64_t count = 0;
   if (colon != std::string::npos) {
-    if (name.empty()) base::fail(Kind::InvalidArgument, "invalid restart policy format: no policy provided before colon");
+    if (name.empty())
+      base::fail(Kind::InvalidArgument,
+                 "invalid restart policy format: no policy provided before colon");
     try {
       count = parse_integer(text.substr(colon + 1), "Atoi");
     } catch (const UsageError&) {
-      base::fail(Kind::InvalidArgument, "invalid restart policy format: maximum retry count must be an integer");
+      base::fail(Kind::InvalidArgument,
+                 "invalid restart policy format: maximum retry count must be an integer");
     }
   }
   return JsonObject{{"Name", name}, {"MaximumRetryCount", count}};
@@ -127,7 +132,8 @@ Security security_options(const std::vector<std::string>& given) {
     const std::string value = mark == std::string::npos ? "" : each.substr(mark + 1);
     if (each == "systempaths=unconfined") {
       out.unconfined_paths = true;
-    } else if (each.starts_with("seccomp") && mark == 7 && value != "unconfined" && value != "builtin") {
+    } else if (each.starts_with("seccomp") && mark == 7 && value != "unconfined" &&
+               value != "builtin") {
       std::string text;
       try {
         text = os::read_file(value, 8 << 20);
@@ -138,7 +144,8 @@ Security security_options(const std::vector<std::string>& given) {
       try {
         out.options.push_back("seccomp=" + base::to_text(base::parse_json(text)));
       } catch (const base::Error& failed) {
-        base::fail(Kind::InvalidArgument, "compacting json for seccomp profile ({}) failed: {}", value, failed.what());
+        base::fail(Kind::InvalidArgument, "compacting json for seccomp profile ({}) failed: {}",
+                   value, failed.what());
       }
     } else {
       out.options.push_back(each);
@@ -176,7 +183,8 @@ JsonArray list_of(const std::vector<std::string>& values, Make make) {
 void check_modes(const ContainerOptions& o) {
   const auto host_or_empty = [](const std::string& mode) { return mode.empty() || mode == "host"; };
   const bool of_container = o.pid.starts_with("container:") && o.pid.size() > 10;
-  if (!host_or_empty(o.pid) && !of_container) base::fail(Kind::InvalidArgument, "--pid: invalid PID mode");
+  if (!host_or_empty(o.pid) && !of_container)
+    base::fail(Kind::InvalidArgument, "--pid: invalid PID mode");
   if (!host_or_empty(o.uts)) base::fail(Kind::InvalidArgument, "--uts: invalid UTS mode");
   if (!host_or_empty(o.userns)) base::fail(Kind::InvalidArgument, "--userns: invalid USER mode");
   if (!host_or_empty(o.cgroupns) && o.cgroupns != "private") {
@@ -186,10 +194,12 @@ void check_modes(const ContainerOptions& o) {
     base::fail(Kind::InvalidArgument, "{} is not a valid mac address", o.mac_address);
   }
   for (const std::string& each : o.storage_opt) {
-    if (each.find('=') == std::string::npos) base::fail(Kind::InvalidArgument, "invalid storage option");
+    if (each.find('=') == std::string::npos)
+      base::fail(Kind::InvalidArgument, "invalid storage option");
   }
   if (o.memory_swappiness != -1 && (o.memory_swappiness < 0 || o.memory_swappiness > 100)) {
-    base::fail(Kind::InvalidArgument, "invalid value: {}. Valid memory swappiness range is 0-100", o.memory_swappiness);
+    base::fail(Kind::InvalidArgument, "invalid value: {}. Valid memory swappiness range is 0-100",
+               o.memory_swappiness);
   }
 }
 
@@ -206,7 +216,11 @@ void add_devices(JsonObject& host, const ContainerOptions& o) {
     }
   }
   if (!cdi.empty()) {
-    requests.push_back(JsonObject{{"Driver", "cdi"}, {"Count", 0}, {"DeviceIDs", cdi}, {"Capabilities", nullptr}, {"Options", nullptr}});
+    requests.push_back(JsonObject{{"Driver", "cdi"},
+                                  {"Count", 0},
+                                  {"DeviceIDs", cdi},
+                                  {"Capabilities", nullptr},
+                                  {"Options", nullptr}});
   }
   host["Devices"] = devices;
   host["DeviceCgroupRules"] = array_or_null(o.device_cgroup_rule);
@@ -216,7 +230,8 @@ void add_devices(JsonObject& host, const ContainerOptions& o) {
 /// One of each name, the last given, in the order of names.
 JsonArray ulimits(const ContainerOptions& o) {
   std::map<std::string, Json> by_name;
-  for (const std::string& each : o.ulimit) by_name[each.substr(0, each.find('='))] = ulimit_json(each);
+  for (const std::string& each : o.ulimit)
+    by_name[each.substr(0, each.find('='))] = ulimit_json(each);
   JsonArray out;
   for (const auto& each : by_name) out.push_back(each.second);
   return out;
@@ -228,7 +243,8 @@ void add_resources(JsonObject& host, const ContainerOptions& o) {
   host["NanoCpus"] = o.nano_cpus;
   host["CgroupParent"] = o.cgroup_parent;
   host["BlkioWeight"] = o.blkio_weight;
-  host["BlkioWeightDevice"] = list_of(o.blkio_weight_device, [](const auto& t) { return throttle_json(t, "Weight"); });
+  host["BlkioWeightDevice"] =
+      list_of(o.blkio_weight_device, [](const auto& t) { return throttle_json(t, "Weight"); });
   const auto rate = [](const std::string& text) { return throttle_json(text, "Rate"); };
   host["BlkioDeviceReadBps"] = list_of(o.device_read_bps, rate);
   host["BlkioDeviceWriteBps"] = list_of(o.device_write_bps, rate);
@@ -304,59 +320,6 @@ JsonObject host_config(const ContainerOptions& o, const Ports& ports, const Volu
   host["ReadonlyPaths"] = security.unconfined_paths ? Json(JsonArray()) : Json(nullptr);
   if (o.init_given) host["Init"] = o.init;
   return host;
-}
-
-bool is_user_defined(const std::string& network) {
-  return network != "default" && network != "bridge" && network != "host" && network != "none" &&
-         !network.starts_with("container:");
-}
-
-JsonObject endpoint_json(const NetworkAttachment& network, const ContainerOptions& o) {
-  JsonObject addresses;
-  if (!network.ip.empty()) addresses["IPv4Address"] = network.ip;
-  if (!network.ip6.empty()) addresses["IPv6Address"] = network.ip6;
-  if (!network.link_local_ips.empty()) addresses["LinkLocalIPs"] = array_of(network.link_local_ips);
-  const bool takes_links = &network == o.networks.data() && is_user_defined(network.target);
-  JsonObject out;
-  out["IPAMConfig"] = addresses.empty() ? Json(nullptr) : Json(addresses);
-  out["Links"] = takes_links ? array_or_null(o.links) : Json(nullptr);
-  out["Aliases"] = array_or_null(network.aliases);
-  out["MacAddress"] = network.mac_address;
-  out["DriverOpts"] = network.driver_options.empty() ? Json(nullptr) : Json(network.driver_options);
-  out["GwPriority"] = network.gateway_priority;
-  return out;
-}
-
-/// The first network takes --ip, --network-alias and the like; Docker: each may be given
-/// in one place only.
-void merge_into_first(NetworkAttachment& network, const ContainerOptions& o) {
-  const auto take = [](std::string& into, const std::string& given, const char* what) {
-    if (given.empty()) return;
-    if (!into.empty()) base::fail(Kind::InvalidArgument, "conflicting options: cannot specify both --{} and per-network {}", what, what);
-    into = given;
-  };
-  if (!o.network_alias.empty() && !network.aliases.empty()) {
-    base::fail(Kind::InvalidArgument, "conflicting options: cannot specify both --network-alias and per-network alias");
-  }
-  network.aliases.insert(network.aliases.end(), o.network_alias.begin(), o.network_alias.end());
-  take(network.ip, o.ip, "ip");
-  take(network.ip6, o.ip6, "ip6");
-  take(network.mac_address, o.mac_address, "mac-address");
-  network.link_local_ips.insert(network.link_local_ips.end(), o.link_local_ip.begin(), o.link_local_ip.end());
-}
-
-JsonObject networking(ContainerOptions o) {
-  if (o.networks.empty()) o.networks.push_back({.target = "default"});
-  merge_into_first(o.networks[0], o);
-  JsonObject endpoints;
-  for (const NetworkAttachment& each : o.networks) {
-    if (each.target.starts_with("container:")) continue;  // It has no endpoint of its own.
-    if (endpoints.contains(each.target)) {
-      base::fail(Kind::InvalidArgument, "network {} is specified multiple times", base::quoted(each.target));
-    }
-    endpoints.emplace(each.target, endpoint_json(each, o));
-  }
-  return JsonObject{{"EndpointsConfig", endpoints}};
 }
 
 }  // namespace

@@ -82,9 +82,6 @@ void bind_process_flags(FlagSet& flags, ContainerOptions& o) {
   flags.text(o.name, {"name", 0, "string", "Assign a name to the container"});
   flags.text(o.platform,
              {"platform", 0, "string", "Set platform if server is multi-platform capable"});
-  flags.text(o.pull,
-             {"pull", 0, "string", "Pull image before running (\"always\", \"missing\", \"never\")",
-              "\"missing\""});
   flags.boolean(o.quiet, {"quiet", 'q', "", "Suppress the pull output"});
   flags.boolean(o.help, {"help", 0, "", "Print usage"});
   flags.boolean(o.use_api_socket,

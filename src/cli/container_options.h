@@ -142,6 +142,7 @@ void bind_container_flags(FlagSet& flags, ContainerOptions& options);
 
 /// The body of POST /containers/create. `arguments`: image, command and its arguments.
 /// Throws base::Error with Docker's words.
-base::JsonObject container_body(const ContainerOptions& options, const std::vector<std::string>& arguments);
+base::JsonObject container_body(const ContainerOptions& options,
+                                const std::vector<std::string>& arguments);
 
 }  // namespace wharf::cli

@@ -10,7 +10,8 @@
 namespace wharf::cli {
 
 /// Returns the new container's id. Throws DaemonError, Exit, base::Error.
-std::string create_container(Invocation& call, const ContainerOptions& options, const base::JsonObject& body);
+std::string create_container(Invocation& call, const ContainerOptions& options,
+                             const base::JsonObject& body);
 
 /// Takes what depends on which flags were given, after parsing.
 void note_given_flags(ContainerOptions& options, const FlagSet& flags);

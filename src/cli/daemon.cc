@@ -29,10 +29,12 @@ http::client::Options client_options() {
 std::string shown_url(const Target& target, const std::string& path) {
   const http::Endpoint& endpoint = target.endpoint;
   if (!endpoint.path.empty()) return "http://" + http::percent_encode(endpoint.path) + path;
-  return fmt::format("http{}://{}:{}{}", endpoint.tls ? "s" : "", endpoint.host, endpoint.port, path);
+  return fmt::format("http{}://{}:{}{}", endpoint.tls ? "s" : "", endpoint.host, endpoint.port,
+                     path);
 }
 
-[[noreturn]] void cannot_connect(const Target& target, const Request& request, const base::Error& failed) {
+[[noreturn]] void cannot_connect(const Target& target, const Request& request,
+                                 const base::Error& failed) {
   const std::string verb = request.method.substr(0, 1) + base::lower(request.method.substr(1));
   const std::string go_words =
       fmt::format("{} \"{}\": {}", verb, shown_url(target, request.target), failed.what());
@@ -42,17 +44,22 @@ std::string shown_url(const Target& target, const std::string& path) {
                        target.host + ": " + go_words);
   }
   if (dialled) {
-    throw ConnectError("Cannot connect to the Docker daemon at " + target.host + ". Is the docker daemon running?");
+    throw ConnectError("Cannot connect to the Docker daemon at " + target.host +
+                       ". Is the docker daemon running?");
   }
   throw ConnectError("error during connect: " + go_words);
 }
 
 }  // namespace
 
-bool version_less(std::string_view a, std::string_view b) { return numbers(a) < numbers(b); }
+bool version_less(std::string_view a, std::string_view b) {
+  return numbers(a) < numbers(b);
+}
 
 Daemon::Daemon(Target target)
-    : target_(std::move(target)), client_(target_.endpoint, client_options()), version_(kNewestApiVersion) {
+    : target_(std::move(target)),
+      client_(target_.endpoint, client_options()),
+      version_(kNewestApiVersion) {
   const std::string pinned = environment("DOCKER_API_VERSION");
   if (pinned.empty()) return;
   version_ = pinned.starts_with('v') ? pinned.substr(1) : pinned;
@@ -106,9 +113,10 @@ void Daemon::refuse(Response& response, const Call& call) {
     message = json.is_object() ? std::string(base::text_at(json.get_object(), "message")) : body;
   }
   if (message.empty()) {
-    throw std::runtime_error(fmt::format(
-        "request returned {} for API route and version {}, check if the server supports the requested API version",
-        response.reason(), shown_url(target_, "/v" + version_ + call.path)));
+    throw std::runtime_error(
+        fmt::format("request returned {} for API route and version {}, check if the server "
+                    "supports the requested API version",
+                    response.reason(), shown_url(target_, "/v" + version_ + call.path)));
   }
   throw DaemonError(response.status(), std::string(base::trim(message)));
 }
@@ -130,7 +138,9 @@ std::string Daemon::text(const Call& given) {
   return response.read_all(kAnswerLimit);
 }
 
-base::Json Daemon::json(const Call& given) { return base::parse_json(text(given)); }
+base::Json Daemon::json(const Call& given) {
+  return base::parse_json(text(given));
+}
 
 http::client::Hijacked Daemon::hijack(Call given) {
   given.headers.push_back({"Connection", "Upgrade"});
@@ -138,7 +148,8 @@ http::client::Hijacked Daemon::hijack(Call given) {
   Response response = call(given);
   // Docker: engines before the upgrade was checked answer 200 and go raw all the same.
   if (response.status() != 101 && response.status() != 200) {
-    throw std::runtime_error(fmt::format("unable to upgrade to tcp, received {}", response.status()));
+    throw std::runtime_error(
+        fmt::format("unable to upgrade to tcp, received {}", response.status()));
   }
   return std::move(response).hijack();
 }

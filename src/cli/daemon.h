@@ -24,7 +24,9 @@ inline constexpr std::size_t kAnswerLimit = 256 << 20;
 class DaemonError : public std::runtime_error {
  public:
   DaemonError(int status, const std::string& message)
-      : std::runtime_error("Error response from daemon: " + message), status_(status), message_(message) {}
+      : std::runtime_error("Error response from daemon: " + message),
+        status_(status),
+        message_(message) {}
   int status() const { return status_; }
   /// Without the prefix.
   const std::string& message() const { return message_; }

@@ -13,7 +13,8 @@ bool parse_bool(std::string_view text) {
   for (const char* no : {"0", "f", "F", "false", "FALSE", "False"}) {
     if (text == no) return false;
   }
-  throw UsageError(fmt::format("strconv.ParseBool: parsing {}: invalid syntax", base::quoted(text)));
+  throw UsageError(
+      fmt::format("strconv.ParseBool: parsing {}: invalid syntax", base::quoted(text)));
 }
 
 namespace {
@@ -33,12 +34,15 @@ T parse_number(std::string_view text, const std::string& function) {
   }
   const std::string whole = (negative ? "-" : "") + std::string(body);
   T value{};
-  const auto [end, failed] = std::from_chars(whole.data(), whole.data() + whole.size(), value, base);
+  const auto [end, failed] =
+      std::from_chars(whole.data(), whole.data() + whole.size(), value, base);
   if (failed == std::errc::result_out_of_range) {
-    throw UsageError(fmt::format("strconv.{}: parsing {}: value out of range", function, base::quoted(text)));
+    throw UsageError(
+        fmt::format("strconv.{}: parsing {}: value out of range", function, base::quoted(text)));
   }
   if (failed != std::errc{} || end != whole.data() + whole.size() || body.starts_with('-')) {
-    throw UsageError(fmt::format("strconv.{}: parsing {}: invalid syntax", function, base::quoted(text)));
+    throw UsageError(
+        fmt::format("strconv.{}: parsing {}: invalid syntax", function, base::quoted(text)));
   }
   return value;
 }
@@ -52,7 +56,8 @@ std::int64_t parse_integer(std::string_view text, const char* function) {
 std::uint64_t parse_unsigned(std::string_view text, unsigned bits) {
   const auto value = parse_number<std::uint64_t>(text, "ParseUint");
   if (bits < 64 && value >> bits) {
-    throw UsageError(fmt::format("strconv.ParseUint: parsing {}: value out of range", base::quoted(text)));
+    throw UsageError(
+        fmt::format("strconv.ParseUint: parsing {}: value out of range", base::quoted(text)));
   }
   return value;
 }
@@ -77,7 +82,9 @@ void FlagSet::integer(std::optional<std::int64_t>& value, FlagName name) {
   custom(name, [&value](const std::string& given) { value = parse_integer(given); });
 }
 
-void FlagSet::custom(FlagName name, Setter set) { flags_.push_back({name, std::move(set)}); }
+void FlagSet::custom(FlagName name, Setter set) {
+  flags_.push_back({name, std::move(set)});
+}
 
 FlagSet::Flag* FlagSet::find(std::string_view name) {
   for (Flag& each : flags_) {
@@ -120,7 +127,7 @@ void FlagSet::parse_long(const std::vector<std::string>& words, std::size_t& at)
   const std::size_t equals = word.find('=');
   const std::string_view name = word.substr(0, equals);
   Flag* flag = find(name);
-  if (!flag && name == "help") {
+  if (name == "help" && equals == std::string_view::npos) {
     help_asked_ = true;
     return;
   }
@@ -167,7 +174,8 @@ std::vector<std::string> FlagSet::parse(const std::vector<std::string>& words) {
       }
       arguments.push_back(word);
     } else if (word == "--") {
-      arguments.insert(arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(at) + 1, words.end());
+      arguments.insert(arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                       words.end());
       return arguments;
     } else if (word[1] == '-') {
       parse_long(words, at);
@@ -187,27 +195,33 @@ bool FlagSet::has_visible() const {
 
 namespace {
 
-/// pflag's wrapping: breaks at the last space within `width`, keeps line feeds, and lets a
-/// few characters more stand when only they would be left over.
+constexpr std::size_t kSlop = 5;         ///< A last line may be this much longer.
+constexpr std::size_t kLeastWidth = 24;  ///< Narrower text is not wrapped at all.
+
+/// Takes one piece of at most `width` characters off the front of `rest`, cut at white space.
+/// A line feed within it ends the piece, but stays inside when it is the only cut there is.
+std::string_view take_line(std::string_view& rest, std::size_t width) {
+  const std::string_view all = rest;
+  std::size_t cut =
+      width + kSlop > all.size() ? all.size() : all.substr(0, width).find_last_of(" \t\n");
+  if (cut == std::string_view::npos || cut == 0) cut = all.size();
+  if (cut < all.size()) {
+    const std::size_t feed = all.substr(0, width).rfind('\n');
+    if (feed != std::string_view::npos && feed > 0 && feed < cut) cut = feed;
+  }
+  rest.remove_prefix(std::min(cut + 1, all.size()));
+  return all.substr(0, cut);
+}
+
 std::string wrapped(std::size_t indent, std::size_t columns, std::string_view text) {
-  constexpr std::size_t kSlop = 5;
-  const std::size_t width = columns > indent + 24 ? columns - indent : 0;
+  const std::size_t width = columns > indent + kLeastWidth ? columns - indent - kSlop : text.size();
+  const std::string next_line = "\n" + std::string(indent, ' ');
   std::string out;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const std::size_t feed = rest.find('\n');
-    std::size_t cut = std::min(feed, rest.size());
-    std::size_t skip = feed == std::string_view::npos ? 0 : 1;
-    if (width && cut > width + kSlop - (out.empty() ? 0 : 0)) {
-      const std::size_t space = rest.substr(0, width).find_last_of(" \t\n");
-      if (space != std::string_view::npos && space > 0) {
-        cut = space;
-        skip = 1;
-      }
+  for (std::string_view rest = text; !rest.empty();) {
+    if (!out.empty()) out += next_line;
+    for (const char c : take_line(rest, width)) {
+      c == '\n' ? out += next_line : out += c;
     }
-    if (!out.empty()) out += "\n" + std::string(indent, ' ');
-    out += rest.substr(0, cut);
-    rest.remove_prefix(std::min(cut + skip, rest.size()));
   }
   return out;
 }

@@ -43,7 +43,9 @@ RowPrinter::RowPrinter(const ListFormat& list, std::string format, bool quiet) :
   template_ = parsed(source_);
 }
 
-bool RowPrinter::uses_field(std::string_view name) const { return template_->uses_field(name); }
+bool RowPrinter::uses_field(std::string_view name) const {
+  return template_->uses_field(name);
+}
 
 void RowPrinter::add(TemplateData row) {
   row.type_name = list_.type_name;

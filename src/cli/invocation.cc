@@ -11,7 +11,10 @@ namespace wharf::cli {
 
 Invocation::Invocation(const Command& command, std::string called_as, const GlobalOptions& globals,
                        std::vector<std::string> words)
-    : command_(command), called_as_(std::move(called_as)), globals_(globals), words_(std::move(words)) {}
+    : command_(command),
+      called_as_(std::move(called_as)),
+      globals_(globals),
+      words_(std::move(words)) {}
 
 std::string Invocation::usage_line(const FlagSet& flags) const {
   std::string usage(command_.usage);
@@ -23,8 +26,8 @@ void Invocation::parse(FlagSet& flags, Arguments count) {
   try {
     arguments_ = flags.parse(words_);
   } catch (const UsageError& wrong) {
-    throw Exit(125, fmt::format("{}\n\n{}\n\nRun 'docker {} --help' for more information", wrong.what(),
-                                usage_line(flags), called_as_));
+    throw Exit(125, fmt::format("{}\n\n{}\n\nRun 'docker {} --help' for more information",
+                                wrong.what(), usage_line(flags), called_as_));
   }
   if (flags.help_asked()) {
     std::string text = usage_line(flags) + "\n\n" + std::string(command_.summary) + "\n";
@@ -35,7 +38,7 @@ void Invocation::parse(FlagSet& flags, Arguments count) {
       }
       text += "\nAliases:\n  " + all + "\n";
     }
-    if (flags.has_visible()) text += "\nOptions:\n" + flags.help(terminal_columns());
+    if (flags.has_visible()) text += "\nOptions:\n" + flags.help(terminal_columns() - 1);
     out(text);
     throw Exit(0);
   }
@@ -61,8 +64,10 @@ void Invocation::check_count(const FlagSet& flags, Arguments count) const {
     wants = fmt::format("requires at least {} and at most {} argument{}", count.least, count.most,
                         plural(count.most));
   }
-  throw Exit(1, fmt::format("docker: 'docker {0}' {1}\n\n{2}\n\n{3} 'docker {0} --help' for more information",
-                            called_as_, wants, usage_line(flags), verb));
+  throw Exit(
+      1,
+      fmt::format("docker: 'docker {0}' {1}\n\n{2}\n\n{3} 'docker {0} --help' for more information",
+                  called_as_, wants, usage_line(flags), verb));
 }
 
 const Config& Invocation::config() {
@@ -88,8 +93,12 @@ Daemon& Invocation::daemon() {
   return *daemon_;
 }
 
-void Invocation::out(std::string_view text) const { write_out(text); }
-void Invocation::error(std::string_view text) const { write_error(text); }
+void Invocation::out(std::string_view text) const {
+  write_out(text);
+}
+void Invocation::error(std::string_view text) const {
+  write_error(text);
+}
 
 namespace {
 
@@ -100,7 +109,8 @@ struct Outcome {
   std::exception_ptr failure;
 };
 
-Outcome attempt(const std::function<std::string(const std::string&)>& action, const std::string& name) {
+Outcome attempt(const std::function<std::string(const std::string&)>& action,
+                const std::string& name) {
   try {
     return {action(name), nullptr};
   } catch (...) {
@@ -115,7 +125,8 @@ std::vector<Outcome> attempt_all(const std::vector<std::string>& names,
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < std::min(names.size(), kAtOnce); ++i) {
     threads.emplace_back([&] {
-      for (std::size_t at = next++; at < names.size(); at = next++) outcomes[at] = attempt(action, names[at]);
+      for (std::size_t at = next++; at < names.size(); at = next++)
+        outcomes[at] = attempt(action, names[at]);
     });
   }
   threads.clear();
@@ -124,7 +135,8 @@ std::vector<Outcome> attempt_all(const std::vector<std::string>& names,
 
 }  // namespace
 
-int for_each_name(Invocation& call, Pace pace, const std::function<std::string(const std::string& name)>& action) {
+int for_each_name(Invocation& call, Pace pace,
+                  const std::function<std::string(const std::string& name)>& action) {
   const std::vector<std::string>& names = call.arguments();
   std::vector<Outcome> outcomes;
   if (pace == Pace::AllAtOnce && names.size() > 1) {

@@ -7,7 +7,8 @@ namespace wharf::cli {
 void bind_filter(FlagSet& flags, std::vector<std::string>& filters) {
   flags.custom({"filter", 'f', "filter", "Filter output based on conditions provided"},
                [&filters](const std::string& text) {
-                 if (std::string checked = checked_filter(text); !checked.empty()) filters.push_back(std::move(checked));
+                 if (std::string checked = checked_filter(text); !checked.empty())
+                   filters.push_back(std::move(checked));
                });
 }
 

@@ -14,13 +14,15 @@ inline constexpr std::string_view kFormatUsage =
     "'table TEMPLATE':   Print output in table format using the given Go template\n"
     "'json':             Print in JSON format\n"
     "'TEMPLATE':         Print output using the given Go template.\n"
-    "Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
+    "Refer to https://docs.docker.com/go/formatting/ for more information about formatting output "
+    "with templates";
 
 inline constexpr std::string_view kValueFormatUsage =
     "Format output using a custom template:\n"
     "'json':             Print in JSON format\n"
     "'TEMPLATE':         Print output using the given Go template.\n"
-    "Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
+    "Refer to https://docs.docker.com/go/formatting/ for more information about formatting output "
+    "with templates";
 
 struct ListFlags {
   std::string format;

@@ -12,7 +12,9 @@ namespace {
 using base::Json;
 using base::JsonObject;
 
-[[noreturn]] void wrong(const std::string& why) { throw UsageError(why); }
+[[noreturn]] void wrong(const std::string& why) {
+  throw UsageError(why);
+}
 
 /// The fields of one --mount on their way into JSON.
 struct MountFields {
@@ -47,7 +49,10 @@ void set_bind_recursive(MountFields& fields, const std::string& value) {
   } else if (value == "readonly") {
     fields.bind["ReadOnlyForceRecursive"] = true;
   } else {
-    wrong(fmt::format("invalid value for bind-recursive: {} (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")", value));
+    wrong(
+        fmt::format("invalid value for bind-recursive: {} (must be \"enabled\", \"disabled\", "
+                    "\"writable\", or \"readonly\")",
+                    value));
   }
 }
 
@@ -75,9 +80,10 @@ bool set_value(MountFields& fields, const std::string& key, const std::string& v
     fields.mount["Type"] = base::lower(value);
   } else if (key == "source" || key == "src") {
     // Docker: a relative source of a bind is made absolute when it begins with a dot.
-    fields.mount["Source"] = value.starts_with(".") && (value.size() == 1 || value.find('/') != std::string::npos)
-                                 ? std::filesystem::absolute(value).lexically_normal().string()
-                                 : value;
+    fields.mount["Source"] =
+        value.starts_with(".") && (value.size() == 1 || value.find('/') != std::string::npos)
+            ? std::filesystem::absolute(value).lexically_normal().string()
+            : value;
   } else if (key == "target" || key == "dst" || key == "destination") {
     fields.mount["Target"] = value;
   } else if (key == "consistency") {
@@ -125,13 +131,17 @@ void set_field(MountFields& fields, const std::string& field) {
 /// "bind-*" options only with a bind, and so on.
 void attach_options(MountFields& fields) {
   const std::string type(fields.mount["Type"].get_string());
-  const std::pair<const char*, JsonObject*> groups[] = {
-      {"volume", &fields.volume}, {"image", &fields.image}, {"bind", &fields.bind}, {"tmpfs", &fields.tmpfs}};
-  static constexpr const char* kMembers[] = {"VolumeOptions", "ImageOptions", "BindOptions", "TmpfsOptions"};
+  const std::pair<const char*, JsonObject*> groups[] = {{"volume", &fields.volume},
+                                                        {"image", &fields.image},
+                                                        {"bind", &fields.bind},
+                                                        {"tmpfs", &fields.tmpfs}};
+  static constexpr const char* kMembers[] = {"VolumeOptions", "ImageOptions", "BindOptions",
+                                             "TmpfsOptions"};
   for (std::size_t i = 0; i < std::size(groups); ++i) {
     const auto& [name, options] = groups[i];
     if (options->empty()) continue;
-    if (type != name) wrong(fmt::format("cannot mix '{}-*' options with mount type '{}'", name, type));
+    if (type != name)
+      wrong(fmt::format("cannot mix '{}-*' options with mount type '{}'", name, type));
     fields.mount[kMembers[i]] = *options;
   }
 }
@@ -139,16 +149,20 @@ void attach_options(MountFields& fields) {
 void check_bind(const MountFields& fields) {
   if (!fields.bind.if_contains("ReadOnlyForceRecursive")) return;
   const Json* read_only = fields.mount.if_contains("ReadOnly");
-  if (!read_only) wrong("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
+  if (!read_only)
+    wrong("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
   const Json* propagation = fields.bind.if_contains("Propagation");
   if (!propagation || *propagation != "rprivate") {
-    wrong("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction");
+    wrong(
+        "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in "
+        "conjunction");
   }
 }
 
 /// Where the source of "source:target" ends: a single letter and a colon are a Windows drive.
 std::size_t source_end(const std::string& text) {
-  const bool drive = text.size() > 1 && text[1] == ':' && std::isalpha(static_cast<unsigned char>(text[0]));
+  const bool drive =
+      text.size() > 1 && text[1] == ':' && std::isalpha(static_cast<unsigned char>(text[0]));
   return text.find(':', drive ? 2 : 0);
 }
 
@@ -163,8 +177,8 @@ Json parse_mount(const std::string& text) {
   attach_options(fields);
   check_bind(fields);
   JsonObject ordered;
-  for (const char* key : {"Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions", "VolumeOptions",
-                          "ImageOptions", "TmpfsOptions"}) {
+  for (const char* key : {"Type", "Source", "Target", "ReadOnly", "Consistency", "BindOptions",
+                          "VolumeOptions", "ImageOptions", "TmpfsOptions"}) {
     const Json* value = fields.mount.if_contains(key);
     if (value && !(value->is_string() && value->get_string().empty())) ordered.emplace(key, *value);
   }
@@ -180,7 +194,8 @@ Volumes sort_volumes(const std::vector<std::string>& given) {
       continue;
     }
     std::string source = each.substr(0, end);
-    if (source.starts_with('.')) source = std::filesystem::absolute(source).lexically_normal().string();
+    if (source.starts_with('.'))
+      source = std::filesystem::absolute(source).lexically_normal().string();
     if (source.size() > 1 && source.ends_with('/')) source.pop_back();
     out.binds.push_back((each.starts_with('.') ? source : each.substr(0, end)) + each.substr(end));
   }

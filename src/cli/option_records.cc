@@ -11,7 +11,9 @@ using base::Json;
 using base::JsonArray;
 using base::JsonObject;
 
-[[noreturn]] void wrong(const std::string& why) { throw UsageError(why); }
+[[noreturn]] void wrong(const std::string& why) {
+  throw UsageError(why);
+}
 
 constexpr std::string_view kSpaces = " \t\v\f\r";
 
@@ -30,7 +32,8 @@ void add_file(std::vector<std::string>& out, const std::string& path, bool envir
     if (line.empty() || line[0] == '#') continue;
     const std::size_t equals = line.find('=');
     const std::string name = line.substr(0, equals);
-    if (name.empty()) base::fail(base::Kind::InvalidArgument, "no variable name on line '{}'", line);
+    if (name.empty())
+      base::fail(base::Kind::InvalidArgument, "no variable name on line '{}'", line);
     if (name.find_first_of(kSpaces) != std::string::npos) {
       base::fail(base::Kind::InvalidArgument, "variable '{}' contains whitespaces", name);
     }
@@ -44,7 +47,8 @@ void add_file(std::vector<std::string>& out, const std::string& path, bool envir
   }
 }
 
-void set_network_field(NetworkAttachment& network, const std::string& key, const std::string& value) {
+void set_network_field(NetworkAttachment& network, const std::string& key,
+                       const std::string& value) {
   if (key == "name") {
     network.target = value;
   } else if (key == "alias") {
@@ -102,7 +106,9 @@ std::vector<std::string> csv_fields(const std::string& text) {
       fields.back() += c;
     }
   }
-  if (quoted) wrong(fmt::format("parse error on line 1, column {}: extraneous or missing \" in quoted-field", text.size() + 1));
+  if (quoted)
+    wrong(fmt::format("parse error on line 1, column {}: extraneous or missing \" in quoted-field",
+                      text.size() + 1));
   if (text.empty()) wrong("EOF");
   return fields;
 }
@@ -135,8 +141,10 @@ Json parse_gpus(const std::string& text) {
       try {
         request["Count"] = parse_integer(value, "Atoi");
       } catch (const UsageError&) {
-        wrong(fmt::format("invalid count ({}): value must be either \"all\" or an integer: "
-                          "invalid syntax", value));
+        wrong(
+            fmt::format("invalid count ({}): value must be either \"all\" or an integer: "
+                        "invalid syntax",
+                        value));
       }
     }
     counted = true;
@@ -146,7 +154,8 @@ Json parse_gpus(const std::string& text) {
     const std::string key = field.substr(0, equals);
     const std::string value = equals == std::string::npos ? "" : field.substr(equals + 1);
     if (equals == std::string::npos) {
-      if (key != "all" && key.find_first_not_of("-0123456789") != std::string::npos && counted) wrong("unexpected key '" + key + "' in '" + field + "'");
+      if (key != "all" && key.find_first_not_of("-0123456789") != std::string::npos && counted)
+        wrong("unexpected key '" + key + "' in '" + field + "'");
       set_count(key);
     } else if (key == "driver") {
       request["Driver"] = value;
@@ -157,7 +166,8 @@ Json parse_gpus(const std::string& text) {
       for (const std::string& id : base::split(value, ',')) ids.push_back(boost::json::string(id));
       request["DeviceIDs"] = ids;
     } else if (key == "capabilities") {
-      for (const std::string& each : base::split(value, ',')) capabilities.push_back(boost::json::string(each));
+      for (const std::string& each : base::split(value, ','))
+        capabilities.push_back(boost::json::string(each));
     } else if (key == "options") {
       for (const std::string& each : csv_fields(value)) {
         const std::size_t at = each.find('=');
@@ -167,7 +177,8 @@ Json parse_gpus(const std::string& text) {
       wrong(fmt::format("unexpected key '{}' in '{}'", key, field));
     }
   }
-  if (capabilities.empty() || std::find(capabilities.begin(), capabilities.end(), "gpu") == capabilities.end()) {
+  if (capabilities.empty() ||
+      std::find(capabilities.begin(), capabilities.end(), "gpu") == capabilities.end()) {
     capabilities.push_back("gpu");
   }
   if (!counted && request["DeviceIDs"].is_null()) request["Count"] = 1;
@@ -177,7 +188,8 @@ Json parse_gpus(const std::string& text) {
 }
 
 std::vector<std::string> read_variables(const std::vector<std::string>& files,
-                                        const std::vector<std::string>& given, bool environment_lookup) {
+                                        const std::vector<std::string>& given,
+                                        bool environment_lookup) {
   std::vector<std::string> out;
   for (const std::string& path : files) add_file(out, path, environment_lookup);
   out.insert(out.end(), given.begin(), given.end());

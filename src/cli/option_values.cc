@@ -12,7 +12,9 @@
 namespace wharf::cli {
 namespace {
 
-[[noreturn]] void wrong(const std::string& why) { throw UsageError(why); }
+[[noreturn]] void wrong(const std::string& why) {
+  throw UsageError(why);
+}
 
 bool is_ip(const std::string& text) {
   std::array<unsigned char, 16> address{};
@@ -74,10 +76,12 @@ std::string checked_attach(const std::string& text) {
 std::string checked_extra_host(const std::string& text) {
   std::size_t mark = text.find('=');
   if (mark == std::string::npos) mark = text.find(':');
-  if (mark == std::string::npos || mark == 0) wrong(fmt::format("bad format for add-host: {}", base::quoted(text)));
+  if (mark == std::string::npos || mark == 0)
+    wrong(fmt::format("bad format for add-host: {}", base::quoted(text)));
   const std::string name = text.substr(0, mark);
   std::string address = text.substr(mark + 1);
-  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+  if (address.starts_with('[') && address.ends_with(']'))
+    address = address.substr(1, address.size() - 2);
   if (address != "host-gateway" && !is_ip(address)) {
     wrong(fmt::format("invalid IP address in add-host: {}", base::quoted(address)));
   }
@@ -96,7 +100,8 @@ std::string checked_dns_search(const std::string& text) {
   bool letter = false;
   bool valid = !domain.empty() && domain.size() < 255;
   for (const std::string& label : base::split(domain, '.')) {
-    valid = valid && !label.empty() && !label.starts_with('-') && !label.ends_with('-') && label.size() < 64;
+    valid = valid && !label.empty() && !label.starts_with('-') && !label.ends_with('-') &&
+            label.size() < 64;
     for (const char c : label) {
       valid = valid && (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_');
       letter = letter || std::isalpha(static_cast<unsigned char>(c));
@@ -116,15 +121,17 @@ std::string checked_link(const std::string& text) {
 bool is_cdi_device(const std::string& text) {
   const std::size_t slash = text.find('/');
   const std::size_t equals = text.find('=');
-  return slash != std::string::npos && slash > 0 && equals != std::string::npos && slash + 1 < equals &&
-         equals + 1 < text.size() && text[0] != '/' && text.find(':') == std::string::npos;
+  return slash != std::string::npos && slash > 0 && equals != std::string::npos &&
+         slash + 1 < equals && equals + 1 < text.size() && text[0] != '/' &&
+         text.find(':') == std::string::npos;
 }
 
 bool is_mac_address(const std::string& text) {
   const char mark = text.find(':') != std::string::npos ? ':' : '-';
   const std::vector<std::string> bytes = base::split(text, mark);
   for (const std::string& each : bytes) {
-    if (each.size() != 2 || each.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return false;
+    if (each.size() != 2 || each.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+      return false;
   }
   return bytes.size() == 6 || bytes.size() == 8;
 }
@@ -153,16 +160,20 @@ std::string checked_device_rule(const std::string& text) {
   const std::vector<std::string> numbers = base::split(parts[1], ':');
   if (numbers.size() != 2) bad();
   for (const std::string& number : numbers) {
-    if (number != "*" && (number.empty() || number.find_first_not_of("0123456789") != std::string::npos)) bad();
+    if (number != "*" &&
+        (number.empty() || number.find_first_not_of("0123456789") != std::string::npos))
+      bad();
   }
-  if (parts[2].empty() || parts[2].size() > 3 || parts[2].find_first_not_of("rwm") != std::string::npos) bad();
+  if (parts[2].empty() || parts[2].size() > 3 ||
+      parts[2].find_first_not_of("rwm") != std::string::npos)
+    bad();
   return text;
 }
 
 std::string checked_sysctl(const std::string& text) {
-  static constexpr const char* kNames[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-                                           "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
-                                           "kernel.shm_rmid_forced"};
+  static constexpr const char* kNames[] = {
+      "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+      "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
   const std::size_t equals = text.find('=');
   const std::string name = text.substr(0, equals);
   bool known = name.starts_with("net.") || name.starts_with("fs.mqueue.");
@@ -175,7 +186,8 @@ std::string checked_weight_device(const std::string& text) {
   const auto [path, number] = path_and_number(text);
   bool bad = false;
   const std::uint64_t weight = decimal(number, bad);
-  if (bad || (weight > 0 && (weight < 10 || weight > 1000))) wrong("invalid weight for device: " + text);
+  if (bad || (weight > 0 && (weight < 10 || weight > 1000)))
+    wrong("invalid weight for device: " + text);
   return text;
 }
 
@@ -184,8 +196,10 @@ std::string checked_throttle_bytes(const std::string& text) {
   try {
     parse_memory(number);
   } catch (const UsageError&) {
-    wrong(fmt::format("invalid rate for device: {}. The correct format is <device-path>:<number>[<unit>]. "
-                      "Number must be a positive integer. Unit is optional and can be kb, mb, or gb", text));
+    wrong(fmt::format(
+        "invalid rate for device: {}. The correct format is <device-path>:<number>[<unit>]. "
+        "Number must be a positive integer. Unit is optional and can be kb, mb, or gb",
+        text));
   }
   return text;
 }
@@ -195,8 +209,10 @@ std::string checked_throttle_count(const std::string& text) {
   bool bad = false;
   decimal(number, bad);
   if (bad) {
-    wrong(fmt::format("invalid rate for device: {}. The correct format is <device-path>:<number>. "
-                      "Number must be a positive integer", text));
+    wrong(
+        fmt::format("invalid rate for device: {}. The correct format is <device-path>:<number>. "
+                    "Number must be a positive integer",
+                    text));
   }
   return text;
 }
@@ -212,8 +228,9 @@ std::string checked_ulimit(const std::string& text) {
 }
 
 base::Json ulimit_json(const std::string& text) {
-  static constexpr const char* kTypes[] = {"core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice",
-                                           "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"};
+  static constexpr const char* kTypes[] = {"core",    "cpu",      "data",   "fsize",      "locks",
+                                           "memlock", "msgqueue", "nice",   "nofile",     "nproc",
+                                           "rss",     "rtprio",   "rttime", "sigpending", "stack"};
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos) wrong("invalid ulimit argument: " + text);
   const std::string name = text.substr(0, equals);
@@ -224,13 +241,19 @@ base::Json ulimit_json(const std::string& text) {
   if (limits.empty()) wrong("invalid ulimit argument: " + text);
   const std::vector<std::string> parts = base::split(limits, ':');
   if (parts.size() > 2) {
-    wrong(fmt::format("too many limit value arguments - {}, can only have up to two, `soft[:hard]`", limits));
+    wrong(fmt::format("too many limit value arguments - {}, can only have up to two, `soft[:hard]`",
+                      limits));
   }
   const std::int64_t soft = parse_integer(parts[0]);
   const std::int64_t hard = parts.size() == 2 ? parse_integer(parts[1]) : soft;
   if (hard != -1 && (soft == -1 || soft > hard)) {
-    if (soft == -1) wrong(fmt::format("ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: {}", hard));
-    wrong(fmt::format("ulimit soft limit must be less than or equal to hard limit: {} > {}", soft, hard));
+    if (soft == -1)
+      wrong(
+          fmt::format("ulimit soft limit must be less than or equal to hard limit: soft: -1 "
+                      "(unlimited), hard: {}",
+                      hard));
+    wrong(fmt::format("ulimit soft limit must be less than or equal to hard limit: {} > {}", soft,
+                      hard));
   }
   return base::JsonObject{{"Name", name}, {"Hard", hard}, {"Soft", soft}};
 }
@@ -244,7 +267,8 @@ base::Json device_json(const std::string& text) {
     inside = parts[1];
     mode = parts[2];
   }
-  return base::JsonObject{{"PathOnHost", parts[0]}, {"PathInContainer", inside}, {"CgroupPermissions", mode}};
+  return base::JsonObject{
+      {"PathOnHost", parts[0]}, {"PathInContainer", inside}, {"CgroupPermissions", mode}};
 }
 
 std::int64_t parse_cpus(const std::string& text) {

@@ -53,6 +53,7 @@ std::vector<std::string> csv_fields(const std::string& text);
 
 /// The variables of the files, then those given: "NAME=value", or "NAME" to unset.
 std::vector<std::string> read_variables(const std::vector<std::string>& files,
-                                        const std::vector<std::string>& given, bool environment_lookup);
+                                        const std::vector<std::string>& given,
+                                        bool environment_lookup);
 
 }  // namespace wharf::cli

@@ -21,7 +21,8 @@ Range parse_range(const std::string& text) {
   if (text.empty()) throw UsageError("empty string specified for ports");
   const std::size_t dash = text.find('-');
   const std::uint64_t first = parse_unsigned(text.substr(0, dash), 16);
-  const std::uint64_t last = dash == std::string::npos ? first : parse_unsigned(text.substr(dash + 1), 16);
+  const std::uint64_t last =
+      dash == std::string::npos ? first : parse_unsigned(text.substr(dash + 1), 16);
   if (last < first) throw UsageError("invalid range specified for port: " + text);
   return {first, last};
 }
@@ -36,7 +37,8 @@ struct Parts {
 void split_protocol(const std::string& text, std::string& port, std::string& protocol) {
   const std::size_t slash = text.find('/');
   port = text.substr(0, slash);
-  if (slash != std::string::npos && slash + 1 < text.size()) protocol = base::lower(text.substr(slash + 1));
+  if (slash != std::string::npos && slash + 1 < text.size())
+    protocol = base::lower(text.substr(slash + 1));
 }
 
 void check_protocol(const std::string& protocol) {
@@ -74,7 +76,8 @@ std::string standard_notation(const std::string& text) {
   for (const std::string& each : base::split(text, ',')) {
     const std::size_t equals = each.find('=');
     if (equals == std::string::npos || equals == 0) {
-      base::fail(Kind::InvalidArgument, "invalid publish opts format (should be name=value but got '{}')", each);
+      base::fail(Kind::InvalidArgument,
+                 "invalid publish opts format (should be name=value but got '{}')", each);
     }
     values[each.substr(0, equals)] = each.substr(equals + 1);
   }
@@ -93,14 +96,16 @@ void add_published(Ports& ports, const std::string& given) {
   const std::string text = standard_notation(given);
   Parts parts = split_specification(text);
   parts.ip = checked_ip(parts.ip);
-  if (parts.container.empty()) base::fail(Kind::InvalidArgument, "no port specified: {}<empty>", text);
+  if (parts.container.empty())
+    base::fail(Kind::InvalidArgument, "no port specified: {}<empty>", text);
   const Range inside = checked_range(parts.container, "containerPort");
   Range outside;
   if (!parts.host.empty()) {
     outside = checked_range(parts.host, "hostPort");
     // A range outside for one port inside lets the daemon choose from it.
     if (inside.last - inside.first != outside.last - outside.first && inside.first != inside.last) {
-      base::fail(Kind::InvalidArgument, "invalid ranges specified for container and host Ports: {} and {}",
+      base::fail(Kind::InvalidArgument,
+                 "invalid ranges specified for container and host Ports: {} and {}",
                  parts.container, parts.host);
     }
   }
@@ -108,7 +113,8 @@ void add_published(Ports& ports, const std::string& given) {
   for (std::uint64_t i = 0; i <= inside.last - inside.first; ++i) {
     const std::string port = fmt::format("{}/{}", inside.first + i, parts.protocol);
     std::string host = parts.host.empty() ? "" : std::to_string(outside.first + i);
-    if (inside.first == inside.last && outside.first != outside.last) host = fmt::format("{}-{}", outside.first, outside.last);
+    if (inside.first == inside.last && outside.first != outside.last)
+      host = fmt::format("{}-{}", outside.first, outside.last);
     ports.exposed.insert(port);
     ports.bindings[port].push_back({parts.ip, host});
   }
@@ -125,7 +131,8 @@ void add_exposed(Ports& ports, const std::string& text) {
   try {
     parsed = parse_range(range);
   } catch (const UsageError& why) {
-    base::fail(Kind::InvalidArgument, "invalid range format for --expose: {}, error: {}", text, why.what());
+    base::fail(Kind::InvalidArgument, "invalid range format for --expose: {}, error: {}", text,
+               why.what());
   }
   check_protocol(protocol);
   for (std::uint64_t port = parsed.first; port <= parsed.last; ++port) {
@@ -135,7 +142,8 @@ void add_exposed(Ports& ports, const std::string& text) {
 
 }  // namespace
 
-Ports parse_ports(const std::vector<std::string>& published, const std::vector<std::string>& exposed) {
+Ports parse_ports(const std::vector<std::string>& published,
+                  const std::vector<std::string>& exposed) {
   Ports ports;
   for (const std::string& each : published) add_published(ports, each);
   for (const std::string& each : exposed) add_exposed(ports, each);

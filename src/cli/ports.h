@@ -19,8 +19,9 @@ struct Ports {
   std::map<std::string, std::vector<PortBinding>> bindings;
 };
 
-/// `published`: "80", "8080:80", "127.0.0.1::80/udp", "[::1]:8000-8001:80-81", "published=1,target=2";
-/// `exposed`: "80", "80-90/udp". Throws base::Error with Docker's words.
-Ports parse_ports(const std::vector<std::string>& published, const std::vector<std::string>& exposed);
+/// `published`: "80", "8080:80", "127.0.0.1::80/udp", "[::1]:8000-8001:80-81",
+/// "published=1,target=2"; `exposed`: "80", "80-90/udp". Throws base::Error with Docker's words.
+Ports parse_ports(const std::vector<std::string>& published,
+                  const std::vector<std::string>& exposed);
 
 }  // namespace wharf::cli

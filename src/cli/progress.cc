@@ -41,7 +41,8 @@ std::string progress_bar(const base::JsonObject& detail, std::size_t columns) {
     return fmt::format("{} {}", current, units);
   }
   std::string out;
-  const std::int64_t half = std::min<std::int64_t>(current * 50 / std::max<std::int64_t>(total, 1), 50);
+  const std::int64_t half =
+      std::min<std::int64_t>(current * 50 / std::max<std::int64_t>(total, 1), 50);
   if (columns > 110) {
     const auto done = static_cast<std::size_t>(half);
     out = "[" + std::string(done, '=') + ">" + std::string(50 - done, ' ') + "] ";
@@ -55,7 +56,8 @@ std::string progress_bar(const base::JsonObject& detail, std::size_t columns) {
   const std::int64_t start = number_at(detail, "start");
   if (current > 0 && half < 50 && start > 0) {
     const double seconds = static_cast<double>(::time(nullptr) - start);
-    const double left = seconds / static_cast<double>(current) * static_cast<double>(total - current);
+    const double left =
+        seconds / static_cast<double>(current) * static_cast<double>(total - current);
     if (columns > 50 && left >= 1) out += fmt::format(" {:.0f}s", left);
   }
   return out;
@@ -75,9 +77,11 @@ void for_each_message(http::client::Response& response,
       }
       boost::system::error_code failed;
       const std::size_t used = parser.write_some(rest.data(), rest.size(), failed);
-      if (failed) base::fail(base::Kind::Internal, "invalid message from the daemon: {}", failed.message());
+      if (failed)
+        base::fail(base::Kind::Internal, "invalid message from the daemon: {}", failed.message());
       bytes += used;
-      if (bytes > kMessageLimit) base::fail(base::Kind::TooLarge, "message of more than {} bytes", kMessageLimit);
+      if (bytes > kMessageLimit)
+        base::fail(base::Kind::TooLarge, "message of more than {} bytes", kMessageLimit);
       rest.remove_prefix(used);
       if (!parser.done()) continue;
       const base::Json value = parser.release();

@@ -19,7 +19,8 @@ class ProgressDisplay {
   using Writer = std::function<void(std::string_view)>;
 
   /// `columns` is the terminal's width, 0 for no terminal.
-  ProgressDisplay(Writer write, std::size_t columns) : write_(std::move(write)), columns_(columns) {}
+  ProgressDisplay(Writer write, std::size_t columns)
+      : write_(std::move(write)), columns_(columns) {}
 
   /// One message. Throws Exit with the daemon's words when it carries an error.
   void show(const base::JsonObject& message);

@@ -17,18 +17,24 @@ class Loop {
  public:
   Loop(http::client::Hijacked& hijacked, http::client::Response* wait, SignalWatch* signals,
        const RelayOptions& options)
-      : stream_(*hijacked.stream), wait_(wait), signals_(signals), options_(options),
-        watch_(options.detach_keys), stdin_open_(options.take_stdin) {
+      : stream_(*hijacked.stream),
+        wait_(wait),
+        signals_(signals),
+        options_(options),
+        watch_(options.detach_keys),
+        stdin_open_(options.take_stdin) {
     show(hijacked.leftover);
   }
 
   RelayResult run() {
     while (!finished()) {
-      std::array<pollfd, 4> watched = {{{stdin_wanted() ? STDIN_FILENO : -1, POLLIN, 0},
-                                        {stream_open_ ? stream_.fd().get() : -1, stream_events(), 0},
-                                        {wait_ && !wait_ready_ ? wait_->poll_fd() : -1, POLLIN, 0},
-                                        {signals_ ? signals_->fd() : -1, POLLIN, 0}}};
-      if (::poll(watched.data(), watched.size(), stream_.buffered() ? 0 : -1) < 0 && errno != EINTR) {
+      std::array<pollfd, 4> watched = {
+          {{stdin_wanted() ? STDIN_FILENO : -1, POLLIN, 0},
+           {stream_open_ ? stream_.fd().get() : -1, stream_events(), 0},
+           {wait_ && !wait_ready_ ? wait_->poll_fd() : -1, POLLIN, 0},
+           {signals_ ? signals_->fd() : -1, POLLIN, 0}}};
+      if (::poll(watched.data(), watched.size(), stream_.buffered() ? 0 : -1) < 0 &&
+          errno != EINTR) {
         throw os::last_error("poll");
       }
       if (watched[3].revents) signal();
@@ -44,7 +50,9 @@ class Loop {
  private:
   bool finished() const { return !stream_open_ && (!wait_ || wait_ready_); }
   bool stdin_wanted() const { return stdin_open_ && stream_open_ && pending_.empty(); }
-  short stream_events() const { return static_cast<short>(POLLIN | (pending_.empty() ? 0 : POLLOUT)); }
+  short stream_events() const {
+    return static_cast<short>(POLLIN | (pending_.empty() ? 0 : POLLOUT));
+  }
 
   void show(std::string_view bytes) {
     if (options_.tty) return write_out(bytes);
@@ -119,7 +127,8 @@ SignalWatch::SignalWatch(Which which) {
   if (which == Which::All) {
     ::sigfillset(&watched);
     // Faults must end us, and these three are about our own children and pipes.
-    for (const int kept : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGCHLD, SIGPIPE, SIGURG}) {
+    for (const int kept :
+         {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGCHLD, SIGPIPE, SIGURG}) {
       ::sigdelset(&watched, kept);
     }
   } else {
@@ -130,7 +139,9 @@ SignalWatch::SignalWatch(Which which) {
   fd_ = os::Fd(os::check(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
 }
 
-SignalWatch::~SignalWatch() { ::sigprocmask(SIG_SETMASK, &previous_, nullptr); }
+SignalWatch::~SignalWatch() {
+  ::sigprocmask(SIG_SETMASK, &previous_, nullptr);
+}
 
 int SignalWatch::take() {
   signalfd_siginfo info{};
@@ -147,8 +158,8 @@ std::string signal_name(int number) {
   return name ? name : "";
 }
 
-RelayResult relay(http::client::Hijacked& stream, http::client::Response* wait, SignalWatch* signals,
-                  const RelayOptions& options) {
+RelayResult relay(http::client::Hijacked& stream, http::client::Response* wait,
+                  SignalWatch* signals, const RelayOptions& options) {
   return Loop(stream, wait, signals, options).run();
 }
 

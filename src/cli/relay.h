@@ -54,7 +54,7 @@ struct RelayResult {
 
 /// Runs until the stream has ended and, where given, `wait` has its body ready; or until the
 /// user detached. Throws base::Error for a broken stream.
-RelayResult relay(http::client::Hijacked& stream, http::client::Response* wait, SignalWatch* signals,
-                  const RelayOptions& options);
+RelayResult relay(http::client::Hijacked& stream, http::client::Response* wait,
+                  SignalWatch* signals, const RelayOptions& options);
 
 }  // namespace wharf::cli

@@ -53,7 +53,8 @@ std::string image_column(const JsonObject& container, bool truncate) {
   if (image.find('@') == std::string::npos) return image;
   try {
     const oci::Reference reference = oci::Reference::parse(image);
-    return reference.has_tag() ? reference.trimmed().with_tag(reference.tag()).familiar() : reference.familiar_name();
+    return reference.has_tag() ? reference.trimmed().with_tag(reference.tag()).familiar()
+                               : reference.familiar_name();
   } catch (const std::exception&) {
     return image;
   }
@@ -76,7 +77,8 @@ std::string labels_column(const std::map<std::string, std::string>& labels) {
 std::string size_column(const JsonObject& container) {
   const std::string written = human_size(static_cast<double>(number_at(container, "SizeRw")));
   const std::int64_t all = number_at(container, "SizeRootFs");
-  return all > 0 ? fmt::format("{} (virtual {})", written, human_size(static_cast<double>(all))) : written;
+  return all > 0 ? fmt::format("{} (virtual {})", written, human_size(static_cast<double>(all)))
+                 : written;
 }
 
 struct Mounts {
@@ -98,7 +100,8 @@ Mounts mounts_of(const JsonObject& container, bool truncate) {
 
 std::string networks_column(const JsonObject& container) {
   std::vector<std::string> names;
-  for (const auto& each : object_at(object_at(container, "NetworkSettings"), "Networks")) names.emplace_back(each.key());
+  for (const auto& each : object_at(object_at(container, "NetworkSettings"), "Networks"))
+    names.emplace_back(each.key());
   std::sort(names.begin(), names.end());
   return base::join(names, ",");
 }
@@ -140,8 +143,9 @@ std::vector<Port> sorted_ports(const JsonArray& ports) {
   return out;
 }
 
-TemplateData image_row(const JsonObject& image, const std::string& repository, const std::string& tag,
-                       const std::string& digest, bool truncate, std::int64_t now_ns) {
+TemplateData image_row(const JsonObject& image, const std::string& repository,
+                       const std::string& tag, const std::string& digest, bool truncate,
+                       std::int64_t now_ns) {
   const std::string id(base::text_at(image, "Id"));
   const std::int64_t created = number_at(image, "Created");
   const auto size_or_unknown = [&](const char* key) {
@@ -149,12 +153,14 @@ TemplateData image_row(const JsonObject& image, const std::string& repository, c
     const std::int64_t number = number_at(image, key);
     return !value || number == -1 ? std::string("N/A") : human_size(static_cast<double>(number));
   };
-  const std::int64_t containers = base::find(image, "Containers") ? number_at(image, "Containers") : -1;
+  const std::int64_t containers =
+      base::find(image, "Containers") ? number_at(image, "Containers") : -1;
   const std::int64_t size = number_at(image, "Size");
   JsonObject row;
   row["Containers"] = containers == -1 ? "N/A" : std::to_string(containers);
   row["CreatedAt"] = go_time(created);
-  row["CreatedSince"] = created == 0 ? "N/A" : human_duration(now_ns - created * 1'000'000'000) + " ago";
+  row["CreatedSince"] =
+      created == 0 ? "N/A" : human_duration(now_ns - created * 1'000'000'000) + " ago";
   row["Digest"] = digest;
   row["ID"] = truncate ? base::short_id(id) : id;
   row["Repository"] = repository;
@@ -173,7 +179,8 @@ TemplateData image_row(const JsonObject& image, const std::string& repository, c
 /// "repo:tag" or "repo@digest" split at its last mark.
 std::pair<std::string, std::string> split_name(std::string_view name, char mark) {
   const std::size_t at = name.rfind(mark);
-  return {std::string(name.substr(0, at)), at == std::string_view::npos ? "" : std::string(name.substr(at + 1))};
+  return {std::string(name.substr(0, at)),
+          at == std::string_view::npos ? "" : std::string(name.substr(at + 1))};
 }
 
 }  // namespace
@@ -207,7 +214,8 @@ std::string go_time(std::int64_t unix_seconds) {
 std::string checked_filter(const std::string& text) {
   if (text.empty()) return text;
   const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) throw UsageError(fmt::format("bad format of filter (expected name=value)"));
+  if (equals == std::string::npos)
+    throw UsageError(fmt::format("bad format of filter (expected name=value)"));
   const std::string key = base::lower(base::trim(text.substr(0, equals)));
   return key + "=" + std::string(base::trim(text.substr(equals + 1)));
 }
@@ -233,7 +241,8 @@ std::string port_column(const JsonArray& ports) {
   std::vector<Group> open;
   for (const Port& port : sorted_ports(ports)) {
     if (!port.ip.empty() && port.outside != port.inside) {
-      mapped.push_back(fmt::format("{}->{}/{}", host_port(port.ip, std::to_string(port.outside)), port.inside, port.type));
+      mapped.push_back(fmt::format("{}->{}/{}", host_port(port.ip, std::to_string(port.outside)),
+                                   port.inside, port.type));
       continue;
     }
     const auto group = std::find_if(open.begin(), open.end(), [&](const Group& each) {
@@ -277,14 +286,17 @@ TemplateData container_row(const JsonObject& container, bool truncate, std::int6
   row["Status"] = base::text_at(container, "Status");
   TemplateData out{std::move(row)};
   out.methods["Label"] = [labels](const std::vector<Json>& arguments) {
-    const std::string name(arguments.empty() || !arguments[0].is_string() ? std::string_view() : std::string_view(arguments[0].get_string()));
+    const std::string name(arguments.empty() || !arguments[0].is_string()
+                               ? std::string_view()
+                               : std::string_view(arguments[0].get_string()));
     const auto found = labels.find(name);
     return Json(boost::json::string(found == labels.end() ? "" : found->second));
   };
   return out;
 }
 
-std::vector<TemplateData> image_rows(const JsonObject& image, bool truncate, bool digests, std::int64_t now_ns) {
+std::vector<TemplateData> image_rows(const JsonObject& image, bool truncate, bool digests,
+                                     std::int64_t now_ns) {
   const std::string none = "<none>";
   std::map<std::string, std::vector<std::string>> digests_of;
   std::vector<std::string> order;
@@ -304,14 +316,16 @@ std::vector<TemplateData> image_rows(const JsonObject& image, bool truncate, boo
       rows.push_back(image_row(image, name, tag, none, truncate, now_ns));
       continue;
     }
-    for (const std::string& digest : found->second) rows.push_back(image_row(image, name, tag, digest, truncate, now_ns));
+    for (const std::string& digest : found->second)
+      rows.push_back(image_row(image, name, tag, digest, truncate, now_ns));
   }
   for (const std::string& name : order) {
     if (!digests) {
       rows.push_back(image_row(image, name, none, none, truncate, now_ns));
       continue;
     }
-    for (const std::string& digest : digests_of[name]) rows.push_back(image_row(image, name, none, digest, truncate, now_ns));
+    for (const std::string& digest : digests_of[name])
+      rows.push_back(image_row(image, name, none, digest, truncate, now_ns));
   }
   if (rows.empty()) rows.push_back(image_row(image, none, none, none, truncate, now_ns));
   return rows;

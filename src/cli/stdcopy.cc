@@ -26,7 +26,8 @@ void StdcopyReader::feed(std::string_view bytes, const Sink& sink) {
         base::fail(base::Kind::Internal, "unrecognized stream: {}", static_cast<int>(stream_));
       }
       left_ = 0;
-      for (std::size_t i = 4; i < kHeaderBytes; ++i) left_ = left_ << 8 | static_cast<unsigned char>(header_[i]);
+      for (std::size_t i = 4; i < kHeaderBytes; ++i)
+        left_ = left_ << 8 | static_cast<unsigned char>(header_[i]);
       header_.clear();
       continue;
     }
@@ -35,7 +36,8 @@ void StdcopyReader::feed(std::string_view bytes, const Sink& sink) {
     left_ -= static_cast<std::uint32_t>(payload.size());
     if (stream_ == kSystemError) {
       system_error_ += payload;
-      if (left_ == 0) base::fail(base::Kind::Internal, "error from daemon in stream: {}", system_error_);
+      if (left_ == 0)
+        base::fail(base::Kind::Internal, "error from daemon in stream: {}", system_error_);
     } else {
       // Docker: frames of stdin are written to standard output.
       static_assert(kStdin == 0);

@@ -30,7 +30,9 @@ bool wide(char32_t rune) {
          (rune >= 0x1f300 && rune <= 0x1faff) || (rune >= 0x20000 && rune <= 0x3fffd);
 }
 
-bool combining(char32_t rune) { return rune >= 0x300 && rune <= 0x36f; }
+bool combining(char32_t rune) {
+  return rune >= 0x300 && rune <= 0x36f;
+}
 
 using Lines = std::vector<std::vector<std::string>>;
 

@@ -36,12 +36,20 @@ class Execution {
  private:
   Flow run(const Node& node, const Json& dot) {
     switch (node.kind) {
-      case Node::Kind::Text: out_ += node.text; return Flow::Next;
-      case Node::Kind::Action: action(node, dot); return Flow::Next;
-      case Node::Kind::Break: return Flow::Break;
-      case Node::Kind::Continue: return Flow::Continue;
-      case Node::Kind::Range: return range(node, dot);
-      default: break;
+      case Node::Kind::Text:
+        out_ += node.text;
+        return Flow::Next;
+      case Node::Kind::Action:
+        action(node, dot);
+        return Flow::Next;
+      case Node::Kind::Break:
+        return Flow::Break;
+      case Node::Kind::Continue:
+        return Flow::Continue;
+      case Node::Kind::Range:
+        return range(node, dot);
+      default:
+        break;
     }
     const std::size_t scope = variables_.size();
     const Json value = evaluate(node.pipeline, dot);
@@ -60,7 +68,8 @@ class Execution {
 
   std::string null_text(const Pipeline& pipeline) const {
     const Operand& head = pipeline.calls[0].operands[0];
-    const bool field = pipeline.calls.size() == 1 && !head.fields.empty() && data_.type_name.empty();
+    const bool field =
+        pipeline.calls.size() == 1 && !head.fields.empty() && data_.type_name.empty();
     return field ? go_null(head.fields.back()) : "<no value>";
   }
 
@@ -68,7 +77,8 @@ class Execution {
     Pipeline values = node.pipeline;
     values.variables.clear();
     const Json value = evaluate(values, dot);
-    if (!templates::is_true(value) || !(value.is_array() || value.is_object() || value.is_int64())) {
+    if (!templates::is_true(value) ||
+        !(value.is_array() || value.is_object() || value.is_int64())) {
       return run(node.otherwise, dot);
     }
     const std::size_t scope = variables_.size();
@@ -84,7 +94,8 @@ class Execution {
   static std::vector<std::pair<Json, Json>> entries(const Json& value) {
     std::vector<std::pair<Json, Json>> out;
     if (value.is_array()) {
-      for (const Json& each : value.get_array()) out.emplace_back(static_cast<std::int64_t>(out.size()), each);
+      for (const Json& each : value.get_array())
+        out.emplace_back(static_cast<std::int64_t>(out.size()), each);
     } else if (value.is_object()) {
       std::map<std::string, const Json*> sorted;
       for (const auto& member : value.get_object()) sorted.emplace(member.key(), &member.value());
@@ -123,7 +134,8 @@ class Execution {
   Json evaluate(const Call& call, const Json& dot, const Json* piped) {
     const Operand& head = call.operands[0];
     std::vector<Json> arguments;
-    for (std::size_t i = 1; i < call.operands.size(); ++i) arguments.push_back(value_of(call.operands[i], dot, {}));
+    for (std::size_t i = 1; i < call.operands.size(); ++i)
+      arguments.push_back(value_of(call.operands[i], dot, {}));
     if (piped) arguments.push_back(Json(*piped));
     if (head.kind != Operand::Kind::Function) {
       if (!arguments.empty() && !takes_arguments(head)) {
@@ -134,7 +146,8 @@ class Execution {
     return call_function(head, call, dot, std::move(arguments));
   }
 
-  Json call_function(const Operand& head, const Call& call, const Json& dot, std::vector<Json> arguments) {
+  Json call_function(const Operand& head, const Call& call, const Json& dot,
+                     std::vector<Json> arguments) {
     // Docker: the row of a list marshals itself, with sorted keys and HTML escaped.
     if (head.name == "json" && !data_.type_name.empty() && call.operands.size() == 2 &&
         call.operands[1].kind == Operand::Kind::Dot && &dot == &data_.value) {
@@ -155,16 +168,21 @@ class Execution {
 
   Json value_of(const Operand& operand, const Json& dot, const std::vector<Json>& arguments) {
     switch (operand.kind) {
-      case Operand::Kind::Literal: return operand.literal;
-      case Operand::Kind::Dot: return Json(dot);
-      case Operand::Kind::Variable: return follow(operand, variable(operand.name, operand));
-      case Operand::Kind::Nested: return follow(operand, evaluate(*operand.nested, dot));
+      case Operand::Kind::Literal:
+        return operand.literal;
+      case Operand::Kind::Dot:
+        return Json(dot);
+      case Operand::Kind::Variable:
+        return follow(operand, variable(operand.name, operand));
+      case Operand::Kind::Nested:
+        return follow(operand, evaluate(*operand.nested, dot));
       case Operand::Kind::Function: {
         Call call;
         call.operands.push_back(operand);
         return evaluate(call, dot, nullptr);
       }
-      case Operand::Kind::Field: break;
+      case Operand::Kind::Field:
+        break;
     }
     const auto method = data_.methods.find(operand.fields[0]);
     if (method == data_.methods.end() || &dot != &data_.value) return follow(operand, dot);
@@ -178,9 +196,12 @@ class Execution {
   Json follow(const Operand& operand, const Json& start) {
     const Json* value = &start;
     for (const std::string& field : operand.fields) {
-      if (value->is_null()) fail(operand, fmt::format("nil pointer evaluating interface {{}}.{}", field));
+      if (value->is_null())
+        fail(operand, fmt::format("nil pointer evaluating interface {{}}.{}", field));
       if (!value->is_object()) {
-        const char* type = value->is_string() ? "string" : value->is_array() ? "[]interface {}" : "int";
+        const char* type = value->is_string()  ? "string"
+                           : value->is_array() ? "[]interface {}"
+                                               : "int";
         fail(operand, fmt::format("can't evaluate field {} in type {}", field, type));
       }
       const Json* next = value->get_object().if_contains(field);
@@ -246,6 +267,8 @@ std::string Template::execute(const TemplateData& data) const {
   return out;
 }
 
-bool Template::uses_field(std::string_view name) const { return uses(root_->children, name); }
+bool Template::uses_field(std::string_view name) const {
+  return uses(root_->children, name);
+}
 
 }  // namespace wharf::cli

@@ -49,7 +49,8 @@ class Template {
   void execute(const TemplateData& data, std::string& out) const;
   std::string execute(const TemplateData& data) const;
 
-  /// The names of all fields used, such as "Size" in {{.Size}}: for what must be asked of the daemon.
+  /// The names of all fields used, such as "Size" in {{.Size}}: for what must be asked of the
+  /// daemon.
   bool uses_field(std::string_view name) const;
 
  private:

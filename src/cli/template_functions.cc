@@ -1,6 +1,4 @@
-// The functions of templates, and Go's ways of printing and comparing values.
-#include <cmath>
-
+// The functions of templates, and how Go compares values.
 #include "base/strings.h"
 #include "cli/template.h"
 #include "cli/template_nodes.h"
@@ -9,107 +7,22 @@ namespace wharf::cli {
 
 using base::Json;
 
-namespace {
-
-/// Docker: structs print as {a b}, maps as map[k:v]. JSON does not tell them apart; members of
-/// structs are exported Go names, keys of the maps in the API are not.
-bool looks_like_struct(const base::JsonObject& object) {
-  if (object.empty()) return false;
-  for (const auto& member : object) {
-    const std::string_view key = member.key();
-    if (key.empty() || key[0] < 'A' || key[0] > 'Z') return false;
-    for (const char c : key) {
-      if (!std::isalnum(static_cast<unsigned char>(c))) return false;
-    }
-  }
-  return true;
-}
-
-std::string go_number(double value) {
-  const double size = std::fabs(value);
-  if (size != 0 && (size < 1e-4 || size >= 1e21)) return fmt::format("{:e}", value);
-  return fmt::format("{}", value);
-}
-
-std::string go_object(const base::JsonObject& object) {
-  if (looks_like_struct(object)) {
-    std::vector<std::string> parts;
-    for (const auto& member : object) {
-      parts.push_back(member.value().is_null() ? go_null(member.key()) : go_text(member.value()));
-    }
-    return "{" + base::join(parts, " ") + "}";
-  }
-  std::map<std::string, std::string> sorted;
-  for (const auto& member : object) sorted.emplace(member.key(), go_text(member.value()));
-  std::vector<std::string> parts;
-  for (const auto& [key, text] : sorted) parts.push_back(key + ":" + text);
-  return "map[" + base::join(parts, " ") + "]";
-}
-
-}  // namespace
-
-std::string go_null(std::string_view field) {
-  static constexpr std::string_view kPointers[] = {"OomKillDisable", "PidsLimit", "Init", "StopTimeout", "Healthcheck",
-                                                   "Health", "IPAMConfig", "ImageManifestDescriptor", "Error", "ExitCode"};
-  static constexpr std::string_view kMaps[] = {"Labels", "Volumes", "ExposedPorts", "PortBindings", "Options", "Config",
-                                               "DriverOpts", "Sysctls", "Tmpfs", "StorageOpt", "Ports", "Annotations"};
-  for (const std::string_view each : kPointers) {
-    if (each == field) return "<nil>";
-  }
-  for (const std::string_view each : kMaps) {
-    if (each == field) return "map[]";
-  }
-  return "[]";
-}
-
-std::string go_text(const Json& value) {
-  switch (value.kind()) {
-    case boost::json::kind::null: return "<nil>";
-    case boost::json::kind::bool_: return value.get_bool() ? "true" : "false";
-    case boost::json::kind::int64: return std::to_string(value.get_int64());
-    case boost::json::kind::uint64: return std::to_string(value.get_uint64());
-    case boost::json::kind::double_: return go_number(value.get_double());
-    case boost::json::kind::string: return std::string(value.get_string());
-    case boost::json::kind::object: return go_object(value.get_object());
-    case boost::json::kind::array: break;
-  }
-  std::vector<std::string> parts;
-  for (const Json& each : value.get_array()) parts.push_back(go_text(each));
-  return "[" + base::join(parts, " ") + "]";
-}
-
-std::string go_marshal(const Json& value) {
-  if (value.is_object()) {
-    std::map<std::string, const Json*> sorted;
-    for (const auto& member : value.get_object()) sorted.emplace(member.key(), &member.value());
-    std::vector<std::string> parts;
-    for (const auto& [key, each] : sorted) {
-      parts.push_back(go_marshal(Json(boost::json::string(key))) + ":" + go_marshal(*each));
-    }
-    return "{" + base::join(parts, ",") + "}";
-  }
-  std::string out;
-  for (const char c : base::to_text(value)) {
-    if (c == '<' || c == '>' || c == '&') {
-      out += fmt::format("\\u{:04x}", static_cast<int>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 namespace templates {
 namespace {
 
 using Arguments = std::vector<Json>;
 
-[[noreturn]] void wrong(const std::string& why) { throw std::runtime_error(why); }
+[[noreturn]] void wrong(const std::string& why) {
+  throw std::runtime_error(why);
+}
 
-Json text(std::string value) { return Json(boost::json::string(value)); }
+Json text(std::string value) {
+  return Json(boost::json::string(value));
+}
 
 std::string string_argument(const Json& value) {
-  if (!value.is_string()) wrong(fmt::format("wrong type for value; expected string; got {}", go_text(value)));
+  if (!value.is_string())
+    wrong(fmt::format("wrong type for value; expected string; got {}", go_text(value)));
   return std::string(value.get_string());
 }
 
@@ -123,7 +36,8 @@ Json length(const Json& value) {
   if (value.is_string()) return static_cast<std::int64_t>(value.get_string().size());
   if (value.is_array()) return static_cast<std::int64_t>(value.get_array().size());
   if (value.is_object()) return static_cast<std::int64_t>(value.get_object().size());
-  wrong(value.is_null() ? "error calling len: len of nil pointer" : "error calling len: len of type int");
+  wrong(value.is_null() ? "error calling len: len of nil pointer"
+                        : "error calling len: len of type int");
 }
 
 Json index_one(const Json& value, const Json& key) {
@@ -133,12 +47,15 @@ Json index_one(const Json& value, const Json& key) {
   }
   if (value.is_null()) wrong("error calling index: index of untyped nil");
   const std::int64_t at = integer_argument(key);
-  const auto size = static_cast<std::int64_t>(value.is_array() ? value.get_array().size()
-                                              : value.is_string() ? value.get_string().size() : 0);
-  if (!value.is_array() && !value.is_string()) wrong("error calling index: can't index item of type int");
+  const auto size = static_cast<std::int64_t>(value.is_array()    ? value.get_array().size()
+                                              : value.is_string() ? value.get_string().size()
+                                                                  : 0);
+  if (!value.is_array() && !value.is_string())
+    wrong("error calling index: can't index item of type int");
   if (at < 0 || at >= size) wrong(fmt::format("error calling index: index out of range: {}", at));
   const auto where = static_cast<std::size_t>(at);
-  if (value.is_string()) return static_cast<std::int64_t>(static_cast<unsigned char>(value.get_string()[where]));
+  if (value.is_string())
+    return static_cast<std::int64_t>(static_cast<unsigned char>(value.get_string()[where]));
   return value.get_array()[where];
 }
 
@@ -146,7 +63,8 @@ Json slice(const Arguments& arguments) {
   const Json& value = arguments.at(0);
   const Json measured = length(value);
   const std::int64_t from = arguments.size() > 1 ? integer_argument(arguments[1]) : 0;
-  const std::int64_t to = arguments.size() > 2 ? integer_argument(arguments[2]) : measured.get_int64();
+  const std::int64_t to =
+      arguments.size() > 2 ? integer_argument(arguments[2]) : measured.get_int64();
   if (from < 0 || to < from || to > measured.get_int64()) {
     wrong(fmt::format("error calling slice: index out of range: {}", to < from ? from : to));
   }
@@ -164,7 +82,8 @@ Json joined(const Json& values, const std::string& separator) {
   if (values.is_array()) {
     for (const Json& each : values.get_array()) parts.push_back(go_text(each));
   } else if (values.is_object()) {
-    for (const auto& member : values.get_object()) parts.push_back(std::string(member.key()) + ":" + go_text(member.value()));
+    for (const auto& member : values.get_object())
+      parts.push_back(std::string(member.key()) + ":" + go_text(member.value()));
   } else if (!values.is_null()) {
     wrong("error calling join: expected a slice or a map");
   }
@@ -203,8 +122,10 @@ std::string title(std::string value) {
 
 Json padded(const Arguments& arguments) {
   const std::string value = string_argument(arguments.at(0));
-  const auto before = static_cast<std::size_t>(std::max<std::int64_t>(0, integer_argument(arguments.at(1))));
-  const auto after = static_cast<std::size_t>(std::max<std::int64_t>(0, integer_argument(arguments.at(2))));
+  const auto before =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, integer_argument(arguments.at(1))));
+  const auto after =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, integer_argument(arguments.at(2))));
   return text(value.empty() ? "" : std::string(before, ' ') + value + std::string(after, ' '));
 }
 
@@ -224,7 +145,8 @@ int order(const Json& a, const Json& b) {
 
 bool equal(const Json& a, const Json& b) {
   if (a.is_number() && b.is_number()) return order(a, b) == 0;
-  if (a.kind() != b.kind() && !a.is_null() && !b.is_null()) wrong("incompatible types for comparison");
+  if (a.kind() != b.kind() && !a.is_null() && !b.is_null())
+    wrong("incompatible types for comparison");
   return a == b;
 }
 
@@ -250,12 +172,15 @@ std::string pad_verb(std::string value, const std::string& flags) {
 /// One verb of printf: %v %s %d %q %t %x %f, %T is not offered.
 std::string formatted(char verb, const std::string& flags, const Json& value) {
   if (verb == 'q') return pad_verb(base::quoted(go_text(value)), flags);
-  if (verb == 'd' && !value.is_int64() && !value.is_uint64()) return fmt::format("%!d({}={})", value.is_string() ? "string" : "float64", go_text(value));
-  if (verb == 'x' && value.is_int64()) return pad_verb(fmt::format("{:x}", value.get_int64()), flags);
+  if (verb == 'd' && !value.is_int64() && !value.is_uint64())
+    return fmt::format("%!d({}={})", value.is_string() ? "string" : "float64", go_text(value));
+  if (verb == 'x' && value.is_int64())
+    return pad_verb(fmt::format("{:x}", value.get_int64()), flags);
   if (verb == 'f' && value.is_number()) {
     const std::size_t dot = flags.find('.');
     const int digits = dot == std::string::npos ? 6 : std::atoi(flags.c_str() + dot + 1);
-    return pad_verb(fmt::format("{:.{}f}", value.to_number<double>(), digits), flags.substr(0, dot));
+    return pad_verb(fmt::format("{:.{}f}", value.to_number<double>(), digits),
+                    flags.substr(0, dot));
   }
   return pad_verb(go_text(value), flags);
 }
@@ -269,7 +194,8 @@ std::string print_formatted(const Arguments& arguments) {
       out += pattern[i];
       continue;
     }
-    const std::size_t end = std::min(pattern.find_first_not_of("+-# 0123456789.", i + 1), pattern.size());
+    const std::size_t end =
+        std::min(pattern.find_first_not_of("+-# 0123456789.", i + 1), pattern.size());
     if (end == pattern.size()) return out + "%!(NOVERB)";
     const char verb = pattern[end];
     const std::string flags = pattern.substr(i + 1, end - i - 1);
@@ -306,15 +232,19 @@ constexpr std::size_t kAny = 99;
 
 const Function kFunctions[] = {
     {"json", 1, 1, [](const Arguments& a) { return text(base::to_text(a[0])); }},
-    {"split", 2, 2, [](const Arguments& a) { return split_text(string_argument(a[0]), string_argument(a[1])); }},
+    {"split", 2, 2,
+     [](const Arguments& a) { return split_text(string_argument(a[0]), string_argument(a[1])); }},
     {"join", 2, 2, [](const Arguments& a) { return joined(a[0], string_argument(a[1])); }},
     {"title", 1, 1, [](const Arguments& a) { return text(title(string_argument(a[0]))); }},
-    {"lower", 1, 1, [](const Arguments& a) { return text(changed_case(string_argument(a[0]), false)); }},
-    {"upper", 1, 1, [](const Arguments& a) { return text(changed_case(string_argument(a[0]), true)); }},
+    {"lower", 1, 1,
+     [](const Arguments& a) { return text(changed_case(string_argument(a[0]), false)); }},
+    {"upper", 1, 1,
+     [](const Arguments& a) { return text(changed_case(string_argument(a[0]), true)); }},
     {"pad", 3, 3, padded},
     {"truncate", 2, 2,
      [](const Arguments& a) {
-       return text(string_argument(a[0]).substr(0, static_cast<std::size_t>(std::max<std::int64_t>(0, integer_argument(a[1])))));
+       return text(string_argument(a[0]).substr(
+           0, static_cast<std::size_t>(std::max<std::int64_t>(0, integer_argument(a[1])))));
      }},
     {"len", 1, 1, [](const Arguments& a) { return length(a[0]); }},
     {"index", 1, kAny,
@@ -359,7 +289,9 @@ const Function* find_function(std::string_view name) {
 
 }  // namespace
 
-bool is_function(std::string_view name) { return find_function(name) != nullptr; }
+bool is_function(std::string_view name) {
+  return find_function(name) != nullptr;
+}
 
 Json call_function(const std::string& name, const Arguments& arguments) {
   const Function& function = *find_function(name);

@@ -17,7 +17,7 @@ struct Operand {
   std::string name;                 ///< Of a variable ("$x") or function.
   std::vector<std::string> fields;  ///< ".A.B" after any kind.
   std::shared_ptr<struct Pipeline> nested;
-  std::string text;          ///< As written, for errors.
+  std::string text;  ///< As written, for errors.
   std::size_t line = 1;
   std::size_t column = 0;
 };

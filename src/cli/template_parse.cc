@@ -16,8 +16,12 @@ struct Token {
   bool spaced = false;  ///< White space stood before it.
 };
 
-bool word_start(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80); }
-bool word_part(char c) { return word_start(c) || std::isdigit(static_cast<unsigned char>(c)); }
+bool word_start(char c) {
+  return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80);
+}
+bool word_part(char c) {
+  return word_start(c) || std::isdigit(static_cast<unsigned char>(c));
+}
 
 class Parser {
  public:
@@ -36,7 +40,9 @@ class Parser {
   }
 
   std::size_t line() const {
-    return 1 + static_cast<std::size_t>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(std::min(at_, text_.size())), '\n'));
+    return 1 + static_cast<std::size_t>(std::count(
+                   text_.begin(),
+                   text_.begin() + static_cast<std::ptrdiff_t>(std::min(at_, text_.size())), '\n'));
   }
 
   /// Reads until {{end}} or {{else ...}} of the caller, which is returned ("" at the end of text).
@@ -61,7 +67,8 @@ class Parser {
   }
 
   bool trim_mark_here() const {
-    return at_ + 1 < text_.size() && text_[at_] == '-' && std::isspace(static_cast<unsigned char>(text_[at_ + 1]));
+    return at_ + 1 < text_.size() && text_[at_] == '-' &&
+           std::isspace(static_cast<unsigned char>(text_[at_ + 1]));
   }
 
   void add_text(std::vector<Node>& into, std::string_view text, std::size_t open) {
@@ -108,7 +115,9 @@ class Parser {
     Node node{.kind = kind};
     next();
     if (token_.kind == Token::Kind::End) {
-      fail(fmt::format("missing value for {}", kNames[static_cast<std::size_t>(kind) - static_cast<std::size_t>(Node::Kind::If)]));
+      fail(fmt::format(
+          "missing value for {}",
+          kNames[static_cast<std::size_t>(kind) - static_cast<std::size_t>(Node::Kind::If)]));
     }
     node.pipeline = read_pipeline(false);
     loops_ += kind == Node::Kind::Range;
@@ -117,7 +126,8 @@ class Parser {
     if (end == "else") {
       next();
       if (token_.kind == Token::Kind::Word && (token_.text == "if" || token_.text == "with")) {
-        node.otherwise.push_back(read_branch(token_.text == "if" ? Node::Kind::If : Node::Kind::With));
+        node.otherwise.push_back(
+            read_branch(token_.text == "if" ? Node::Kind::If : Node::Kind::With));
         return node;  // {{end}} closes both.
       }
       expect_end("else");
@@ -197,7 +207,9 @@ class Parser {
         operand.kind = Operand::Kind::Literal;
         operand.literal = token_.literal;
         break;
-      case Token::Kind::Dot: operand.kind = Operand::Kind::Dot; break;
+      case Token::Kind::Dot:
+        operand.kind = Operand::Kind::Dot;
+        break;
       case Token::Kind::Field:
         operand.kind = Operand::Kind::Field;
         operand.fields.push_back(token_.text);
@@ -209,7 +221,8 @@ class Parser {
       case Token::Kind::Word:
         operand.kind = Operand::Kind::Function;
         operand.name = token_.text;
-        if (!is_function(token_.text)) fail(fmt::format("function {} not defined", base::quoted(token_.text)));
+        if (!is_function(token_.text))
+          fail(fmt::format("function {} not defined", base::quoted(token_.text)));
         break;
       default:
         if (!is_mark("(")) fail(fmt::format("unexpected {} in operand", base::quoted(token_.text)));
@@ -228,7 +241,9 @@ class Parser {
     return operand;
   }
 
-  bool is_mark(std::string_view mark) const { return token_.kind == Token::Kind::Mark && token_.text == mark; }
+  bool is_mark(std::string_view mark) const {
+    return token_.kind == Token::Kind::Mark && token_.text == mark;
+  }
 
   void next() {
     token_ = {};
@@ -256,14 +271,18 @@ class Parser {
     const char c = rest[0];
     std::size_t word = 1;
     while (word < rest.size() && word_part(rest[word])) ++word;
-    if (c == '.' && rest.size() > 1 && word_start(rest[1])) return take(Token::Kind::Field, word, 1);
-    if (c == '.' && !(rest.size() > 1 && std::isdigit(static_cast<unsigned char>(rest[1])))) return take(Token::Kind::Dot, 1);
+    if (c == '.' && rest.size() > 1 && word_start(rest[1]))
+      return take(Token::Kind::Field, word, 1);
+    if (c == '.' && !(rest.size() > 1 && std::isdigit(static_cast<unsigned char>(rest[1]))))
+      return take(Token::Kind::Dot, 1);
     if (c == '$') return take(Token::Kind::Variable, word);
     if (c == '"' || c == '`' || c == '\'') return read_string(rest);
-    if (std::isdigit(static_cast<unsigned char>(c)) || c == '+' || c == '-' || c == '.') return read_number(rest);
+    if (std::isdigit(static_cast<unsigned char>(c)) || c == '+' || c == '-' || c == '.')
+      return read_number(rest);
     if (word_start(c)) return read_word(word);
     if (rest.starts_with(":=")) return take(Token::Kind::Mark, 2);
-    if (std::string_view("|(),=").find(c) != std::string_view::npos) return take(Token::Kind::Mark, 1);
+    if (std::string_view("|(),=").find(c) != std::string_view::npos)
+      return take(Token::Kind::Mark, 1);
     fail(fmt::format("unexpected {} in command", base::quoted(rest.substr(0, 1))));
   }
 
@@ -328,6 +347,8 @@ class Parser {
 
 }  // namespace
 
-Node parse_nodes(std::string_view text) { return Parser(text).parse(); }
+Node parse_nodes(std::string_view text) {
+  return Parser(text).parse();
+}
 
 }  // namespace wharf::cli::templates

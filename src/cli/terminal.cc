@@ -26,10 +26,16 @@ void write_to(int fd, std::string_view text) {
 
 }  // namespace
 
-void write_out(std::string_view text) { write_to(STDOUT_FILENO, text); }
-void write_error(std::string_view text) { write_to(STDERR_FILENO, text); }
+void write_out(std::string_view text) {
+  write_to(STDOUT_FILENO, text);
+}
+void write_error(std::string_view text) {
+  write_to(STDERR_FILENO, text);
+}
 
-bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+bool is_terminal(int fd) {
+  return ::isatty(fd) == 1;
+}
 
 WindowSize window_size() {
   winsize size{};

@@ -23,7 +23,8 @@ bool local_time(const std::string& text, std::int64_t& unix_ns) {
     std::int64_t nanoseconds = 0;
     if (*end == '.') {
       std::string digits(end + 1);
-      if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return false;
+      if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
+        return false;
       digits.resize(9, '0');
       nanoseconds = std::atoll(digits.c_str());
     } else if (*end) {

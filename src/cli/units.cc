@@ -29,7 +29,8 @@ std::string scaled(double size, double base, int digits, const std::array<const 
 }  // namespace
 
 std::string human_size(double bytes, int digits) {
-  static constexpr std::array<const char*, 9> kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"};
+  static constexpr std::array<const char*, 9> kUnits = {"B",  "kB", "MB", "GB", "TB",
+                                                        "PB", "EB", "ZB", "YB"};
   return scaled(bytes, 1000.0, digits, kUnits);
 }
 
@@ -100,7 +101,8 @@ std::int64_t parse_duration(std::string_view text) {
     if (starts_well && digits > 0) {
       const std::size_t end = std::min(text.find_first_of(".0123456789", digits), text.size());
       throw UsageError(fmt::format("time: unknown unit {} in duration {}",
-                                   base::quoted(text.substr(digits, end - digits)), base::quoted(text)));
+                                   base::quoted(text.substr(digits, end - digits)),
+                                   base::quoted(text)));
     }
     throw UsageError(fmt::format("time: invalid duration {}", base::quoted(text)));
   }

@@ -11,7 +11,9 @@ namespace wharf::cli {
 std::string human_size(double bytes, int digits = 3);
 
 /// Base 1000, four digits: images' virtual size, progress bars ("1.984MB").
-inline std::string human_size4(double bytes) { return human_size(bytes, 4); }
+inline std::string human_size4(double bytes) {
+  return human_size(bytes, 4);
+}
 
 /// Base 1024 with 4 digits: "3.811GiB".
 std::string human_bytes(double bytes);

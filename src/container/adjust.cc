@@ -122,8 +122,8 @@ void set_defaults(api::HostConfig& host, const api::Version& version, const Sett
     host.ipc_mode = version < api::Version{1, 40} ? "shareable" : settings.ipc_mode;
   }
   if (host.cgroupns_mode.empty()) {
-    const std::string own = settings.cgroup_namespace.empty() ? default_cgroup_namespace()
-                                                              : settings.cgroup_namespace;
+    const std::string own =
+        settings.cgroup_namespace.empty() ? default_cgroup_namespace() : settings.cgroup_namespace;
     host.cgroupns_mode = version < api::Version{1, 41} ? "host" : own;
   }
   if (host.shm_size == 0) host.shm_size = settings.shm_bytes;

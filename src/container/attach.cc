@@ -55,8 +55,7 @@ void AttachedContainer::open() {
                container_->id);
   }
   if (std::holds_alternative<Restarting>(view.state)) {
-    base::fail(Kind::Conflict,
-               "container {} is restarting, wait until the container is running",
+    base::fail(Kind::Conflict, "container {} is restarting, wait until the container is running",
                container_->id);
   }
   state_.publish(container_->record(), "attach");

@@ -12,22 +12,54 @@ namespace {
 using Names = std::vector<std::string>;
 
 // capabilities(7), by number.
-constexpr std::array kAll = {
-    "CHOWN",           "DAC_OVERRIDE", "DAC_READ_SEARCH",  "FOWNER",         "FSETID",
-    "KILL",            "SETGID",       "SETUID",           "SETPCAP",        "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN",      "NET_RAW",        "IPC_LOCK",
-    "IPC_OWNER",       "SYS_MODULE",   "SYS_RAWIO",        "SYS_CHROOT",     "SYS_PTRACE",
-    "SYS_PACCT",       "SYS_ADMIN",    "SYS_BOOT",         "SYS_NICE",       "SYS_RESOURCE",
-    "SYS_TIME",        "SYS_TTY_CONFIG", "MKNOD",          "LEASE",          "AUDIT_WRITE",
-    "AUDIT_CONTROL",   "SETFCAP",      "MAC_OVERRIDE",     "MAC_ADMIN",      "SYSLOG",
-    "WAKE_ALARM",      "BLOCK_SUSPEND", "AUDIT_READ",      "PERFMON",        "BPF",
-    "CHECKPOINT_RESTORE"};
+constexpr std::array kAll = {"CHOWN",
+                             "DAC_OVERRIDE",
+                             "DAC_READ_SEARCH",
+                             "FOWNER",
+                             "FSETID",
+                             "KILL",
+                             "SETGID",
+                             "SETUID",
+                             "SETPCAP",
+                             "LINUX_IMMUTABLE",
+                             "NET_BIND_SERVICE",
+                             "NET_BROADCAST",
+                             "NET_ADMIN",
+                             "NET_RAW",
+                             "IPC_LOCK",
+                             "IPC_OWNER",
+                             "SYS_MODULE",
+                             "SYS_RAWIO",
+                             "SYS_CHROOT",
+                             "SYS_PTRACE",
+                             "SYS_PACCT",
+                             "SYS_ADMIN",
+                             "SYS_BOOT",
+                             "SYS_NICE",
+                             "SYS_RESOURCE",
+                             "SYS_TIME",
+                             "SYS_TTY_CONFIG",
+                             "MKNOD",
+                             "LEASE",
+                             "AUDIT_WRITE",
+                             "AUDIT_CONTROL",
+                             "SETFCAP",
+                             "MAC_OVERRIDE",
+                             "MAC_ADMIN",
+                             "SYSLOG",
+                             "WAKE_ALARM",
+                             "BLOCK_SUSPEND",
+                             "AUDIT_READ",
+                             "PERFMON",
+                             "BPF",
+                             "CHECKPOINT_RESTORE"};
 
 // Docker: what a container has unless told otherwise.
 constexpr std::array kDefault = {
-    "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FSETID",  "CAP_FOWNER",  "CAP_MKNOD",
-    "CAP_NET_RAW", "CAP_SETGID",      "CAP_SETUID",  "CAP_SETFCAP", "CAP_SETPCAP",
-    "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"};
+    "CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FSETID",           "CAP_FOWNER",
+    "CAP_MKNOD",   "CAP_NET_RAW",      "CAP_SETGID",           "CAP_SETUID",
+    "CAP_SETFCAP", "CAP_SETPCAP",      "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
+    "CAP_KILL",    "CAP_AUDIT_WRITE"};
 
 bool contains(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -51,7 +83,8 @@ Names checked_capabilities(const api::Strings& names, const char* field) {
   Names checked;
   for (const std::string& name : names.value_or(Names{})) {
     std::string upper;
-    for (const char c : name) upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (const char c : name)
+      upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     if (upper == "ALL") {
       checked.push_back(upper);
       continue;

@@ -46,8 +46,9 @@ bool is_opaque(const os::Fd& directory) {
   return ::fgetxattr(directory.get(), "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
-void Walk::entry(const os::Fd& parent, const std::string& name, const std::string& path, int depth) {
-  struct stat file {};
+void Walk::entry(const os::Fd& parent, const std::string& name, const std::string& path,
+                 int depth) {
+  struct stat file{};
   if (::fstatat(parent.get(), name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) return;
   if (is_whiteout(file)) {
     add(path, kDeleted);
@@ -80,7 +81,8 @@ void Walk::directory(const os::Fd& upper, const std::string& path, int depth) {
 
 std::vector<api::FilesystemChange> Containers::changes(std::string_view name) {
   const ContainerPointer container = state_->find(name);
-  const os::DetachedMount image = state_->services.layers.mount_image(layers_of(container->record()));
+  const os::DetachedMount image =
+      state_->services.layers.mount_image(layers_of(container->record()));
   Walk walk{image.fd(), {}};
   const os::Fd upper =
       os::open_file(state_->services.layers.upper_directory(container->id), O_RDONLY | O_DIRECTORY);

@@ -29,7 +29,8 @@ void check_health_duration(const char* name, std::int64_t ns) {
 void check_healthcheck(const api::HealthConfig& health) {
   check_health_duration("Interval", health.interval_ns);
   check_health_duration("Timeout", health.timeout_ns);
-  if (health.retries < 0) base::fail(Kind::InvalidArgument, "Retries in Healthcheck cannot be negative");
+  if (health.retries < 0)
+    base::fail(Kind::InvalidArgument, "Retries in Healthcheck cannot be negative");
   check_health_duration("StartPeriod", health.start_period_ns);
   check_health_duration("StartInterval", health.start_interval_ns);
 }
@@ -48,7 +49,8 @@ void check_extra_hosts(const api::HostConfig& host) {
     unsigned char bytes[16];
     if (::inet_pton(AF_INET, address.c_str(), bytes) != 1 &&
         ::inet_pton(AF_INET6, address.c_str(), bytes) != 1) {
-      base::fail(Kind::InvalidArgument, "invalid IP address in add-host: {}", base::quoted(address));
+      base::fail(Kind::InvalidArgument, "invalid IP address in add-host: {}",
+                 base::quoted(address));
     }
   }
 }

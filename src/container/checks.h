@@ -33,7 +33,7 @@ void check_restart_policy(const api::RestartPolicy& policy);
 struct SecurityOptions {
   bool no_new_privileges = false;
   bool writable_cgroups = false;
-  std::string seccomp;   ///< "": the daemon's default.
+  std::string seccomp;  ///< "": the daemon's default.
   std::string apparmor;
 };
 /// Throws Internal `invalid --security-opt 1: "x"`.

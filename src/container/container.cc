@@ -157,7 +157,8 @@ bool Container::wait(const Condition& done,
 os::Fd Container::stopped_signal() {
   const std::lock_guard lock(mutex_);
   if (!stopped_.valid()) {
-    stopped_ = os::Fd(os::check(WHARF_CALL(eventfd, 0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd"));
+    stopped_ =
+        os::Fd(os::check(WHARF_CALL(eventfd, 0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd"));
     signal_stopped_locked();
   }
   return stopped_.duplicate();
@@ -181,8 +182,11 @@ std::shared_ptr<Health> Container::health() const {
 }
 
 void Container::set_health(std::shared_ptr<Health> health) {
-  const std::lock_guard lock(mutex_);
-  health_ = std::move(health);
+  {
+    const std::lock_guard lock(mutex_);
+    health_.swap(health);
+  }
+  // The old one waits for its thread here, without the lock.
 }
 
 }  // namespace wharf::container

@@ -86,14 +86,15 @@ struct View {
   std::string name;
 
   const char* status() const;
-  bool running() const;  ///< As the API has it: also while paused or restarting.
+  bool running() const;              ///< As the API has it: also while paused or restarting.
   std::shared_ptr<Run> run() const;  ///< Of Running and Paused; else nullptr.
   Ended last() const;
 };
 
 class Container : public std::enable_shared_from_this<Container> {
  public:
-  Container(Record record, State state) : id(record.id), record_(std::move(record)), state_(std::move(state)) {}
+  Container(Record record, State state)
+      : id(record.id), record_(std::move(record)), state_(std::move(state)) {}
 
   const std::string id;
 

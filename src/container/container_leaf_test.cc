@@ -1,7 +1,6 @@
 // Tests of the parts that need no daemon: names, signals, keys, users, merges, checks, mounts.
-#include <gtest/gtest.h>
-
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,8 +11,8 @@
 #include "container/merge.h"
 #include "container/mounts.h"
 #include "container/names.h"
-#include "container/signals.h"
 #include "container/showing.h"
+#include "container/signals.h"
 #include "container/users.h"
 #include "os/file.h"
 
@@ -30,7 +29,8 @@ std::string error_of(const std::function<void()>& action) {
 }
 
 TEST(Names, FollowDockersRule) {
-  for (const char* good : {"ab", "/ab", "x.y-z_1", "UPPER", "0a"}) EXPECT_NO_THROW(checked_name(good)) << good;
+  for (const char* good : {"ab", "/ab", "x.y-z_1", "UPPER", "0a"})
+    EXPECT_NO_THROW(checked_name(good)) << good;
   EXPECT_EQ(checked_name("/ab"), "ab");
   for (const char* bad : {"", "a", "/", "//x", "-x", "_x", ".x", "a b", "a/b", "a$", "\xc3\xa9t"}) {
     EXPECT_THROW(checked_name(bad), base::Error) << bad;
@@ -38,7 +38,8 @@ TEST(Names, FollowDockersRule) {
 }
 
 TEST(Names, ThatAreMadeUpAreValid) {
-  for (int attempt = 0; attempt < 50; ++attempt) EXPECT_NO_THROW(checked_name(made_up_name(attempt)));
+  for (int attempt = 0; attempt < 50; ++attempt)
+    EXPECT_NO_THROW(checked_name(made_up_name(attempt)));
 }
 
 TEST(Signals, AreReadInEveryForm) {
@@ -72,7 +73,8 @@ TEST(DetachKeys, MayBeginAgainInTheirMiddle) {
 }
 
 TEST(DetachKeys, RefuseWhatIsNoKey) {
-  EXPECT_EQ(error_of([] { parse_detach_keys("bogus-x"); }), "Invalid detach keys (bogus-x) provided");
+  EXPECT_EQ(error_of([] { parse_detach_keys("bogus-x"); }),
+            "Invalid detach keys (bogus-x) provided");
   EXPECT_EQ(parse_detach_keys("ctrl-a,x"), "\x01x");
 }
 
@@ -104,8 +106,8 @@ TEST(Users, ThatAreNumbersAreNeverNames) {
   EXPECT_EQ(identity("1000").uid, 1000U);
   EXPECT_EQ(identity("2147483647").uid, 2147483647U);
   EXPECT_EQ(identity("00").uid, 0U);
-  for (const char* bad : {"2147483648", "4294967295", "4294967296", "-1", "0x0", "+0", "1e3", " 1000",
-                          "1000:4294967296", "99999999999999999999"}) {
+  for (const char* bad : {"2147483648", "4294967295", "4294967296", "-1", "0x0", "+0", "1e3",
+                          " 1000", "1000:4294967296", "99999999999999999999"}) {
     EXPECT_THROW(identity(bad), base::Error) << bad;
   }
 }
@@ -122,7 +124,8 @@ TEST(Users, AreNotLookedUpInAFifoOrAHugeFile) {
   std::filesystem::create_directory(root.path() / "etc");
   ASSERT_EQ(::mkfifo((root.path() / "etc/passwd").c_str(), 0644), 0);
   const os::Fd fd = os::open_directory(root.path());
-  EXPECT_NE(error_of([&] { find_identity(fd, "u", {}); }).find("not a regular file"), std::string::npos);
+  EXPECT_NE(error_of([&] { find_identity(fd, "u", {}); }).find("not a regular file"),
+            std::string::npos);
   std::filesystem::remove(root.path() / "etc/passwd");
   os::replace_file(root.path() / "etc/passwd", "x", 0644);
   ASSERT_EQ(::truncate((root.path() / "etc/passwd").c_str(), 8LL << 30), 0);
@@ -184,16 +187,18 @@ TEST(Merge, UnsetsVariables) {
 
 TEST(Binds, GetDockersTexts) {
   const auto text = [](const char* bind) { return error_of([&] { parse_bind(bind, ""); }); };
-  EXPECT_EQ(text("/a:b"), "invalid volume specification: '/a:b': invalid mount config for type "
-                          "\"bind\": invalid mount path: 'b' mount path must be absolute");
+  EXPECT_EQ(text("/a:b"),
+            "invalid volume specification: '/a:b': invalid mount config for type "
+            "\"bind\": invalid mount path: 'b' mount path must be absolute");
   EXPECT_EQ(text("a:b:c:d"), "invalid volume specification: 'a:b:c:d'");
   EXPECT_EQ(text("/a:/b:bogus"), "invalid mode: bogus");
   EXPECT_EQ(text("/a:/b:rw,ro"), "invalid mode: rw,ro");
   EXPECT_EQ(text("a:/b:z,Z"), "invalid mode: z,Z");
   EXPECT_EQ(text(":/b"), "invalid volume specification: ':/b'");
   EXPECT_EQ(text(""), "invalid volume specification: ''");
-  EXPECT_EQ(text("/a:/b:nocopy"), "invalid volume specification: '/a:/b:nocopy': invalid mount config "
-                                  "for type \"bind\": field VolumeOptions must not be specified");
+  EXPECT_EQ(text("/a:/b:nocopy"),
+            "invalid volume specification: '/a:/b:nocopy': invalid mount config "
+            "for type \"bind\": field VolumeOptions must not be specified");
   const MountSpec bind = parse_bind("/a/../b:/c/:ro,Z", "");
   EXPECT_EQ(bind.source, "/b");
   EXPECT_EQ(bind.destination, "/c");

@@ -35,7 +35,7 @@ struct CreateOptions {
 };
 
 struct StopOptions {
-  std::string signal;                  ///< "": the container's own.
+  std::string signal;                     ///< "": the container's own.
   std::optional<std::int64_t> timeout_s;  ///< -1 waits for ever; nothing: the container's own.
 };
 

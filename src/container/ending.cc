@@ -33,7 +33,8 @@ Ended ended_by(const supervise::Exit& exit) {
 
 }  // namespace
 
-supervise::Events Containers::State::events_of(const ContainerPointer& container, std::uint64_t run) {
+supervise::Events Containers::State::events_of(const ContainerPointer& container,
+                                               std::uint64_t run) {
   // The events' thread must not wait: everything is done as a job.
   const std::weak_ptr<Container> weak = container;
   supervise::Events events;
@@ -83,7 +84,8 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
   held->rootfs.reset();
   execs_ended(*container);
   publish_volumes(record, "unmount");
-  const std::int64_t duration_s = (how.finished_at.unix_ns - how.started_at.unix_ns) / 1'000'000'000;
+  const std::int64_t duration_s =
+      (how.finished_at.unix_ns - how.started_at.unix_ns) / 1'000'000'000;
   publish(record, "die",
           {{"exitCode", std::to_string(how.exit_code)},
            {"execDuration", std::to_string(std::max<std::int64_t>(duration_s, 0))}});

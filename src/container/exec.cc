@@ -18,6 +18,9 @@ using base::Kind;
 
 /// An exec that has ended is forgotten after this.
 constexpr std::chrono::minutes kRemembered{5};
+/// An exit may be told before the start has returned: how often and when it is looked for again.
+constexpr int kExitLooks = 100;
+constexpr std::chrono::milliseconds kExitPause{5};
 
 std::string command_text(const api::ExecCreateRequest& request) {
   return base::join(request.cmd.value_or(std::vector<std::string>{}), " ");
@@ -92,7 +95,8 @@ std::vector<std::string> Containers::State::execs_of(const std::string& containe
   return ids;
 }
 
-std::string Containers::State::make_exec(Container& container, const api::ExecCreateRequest& request) {
+std::string Containers::State::make_exec(Container& container,
+                                         const api::ExecCreateRequest& request) {
   const auto run = run_for_exec(container);
   auto exec = std::make_shared<Exec>();
   exec->detach_keys = parse_detach_keys(request.detach_keys);
@@ -132,8 +136,8 @@ supervise::Exec Containers::State::start_exec(Exec& exec, const api::ExecStartRe
   }
   publish(record, "exec_start: " + command_text(exec.request), {{"execID", exec.id}});
   try {
-    asked.process_json =
-        base::to_text(build_exec_process(record, settings, exec.request, exec.identity, working_dir));
+    asked.process_json = base::to_text(
+        build_exec_process(record, settings, exec.request, exec.identity, working_dir));
     supervise::Exec started = run->task.exec(asked);
     exec.started(started.id, started.pid);
     return started;
@@ -152,7 +156,8 @@ void Containers::start_exec_detached(std::string_view id) {
   state_->start_exec(*exec, {}, {});
 }
 
-void Containers::State::exec_ended(Container& container, const supervise::ExecExit& exit) {
+void Containers::State::exec_ended(Container& container, const supervise::ExecExit& exit,
+                                   int attempt) {
   std::shared_ptr<Exec> ended;
   {
     const std::lock_guard lock(execs_mutex);
@@ -163,10 +168,10 @@ void Containers::State::exec_ended(Container& container, const supervise::ExecEx
     }
   }
   if (!ended) {
-    // Its start is still on its way back to the caller.
-    jobs.run_after(std::chrono::milliseconds(5), [this, weak = container.weak_from_this(), exit] {
-      const auto alive = weak.lock();
-      if (alive && alive->view().run()) exec_ended(*alive, exit);
+    // Its start is still on its way back to the caller; or a daemon before this one started it.
+    if (attempt == kExitLooks) return;
+    jobs.run_after(kExitPause, [this, weak = container.weak_from_this(), exit, attempt] {
+      if (const auto alive = weak.lock()) exec_ended(*alive, exit, attempt + 1);
     });
     return;
   }
@@ -227,8 +232,9 @@ void Containers::resize_exec(std::string_view id, std::uint32_t rows, std::uint3
     task_exec = exec->task_exec;
   }
   const ContainerPointer container = state_->find(exec->container_id);
-  run_for_exec(*container)->task.exec_resize(
-      task_exec, {static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns)});
+  run_for_exec(*container)
+      ->task.exec_resize(task_exec,
+                         {static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns)});
 }
 
 }  // namespace wharf::container

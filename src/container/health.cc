@@ -71,7 +71,8 @@ bool sleep_for(Nanoseconds time, std::stop_token stop) {
 
 }  // namespace
 
-Health::Health(Containers::State& state, std::weak_ptr<Container> container, api::HealthConfig config)
+Health::Health(Containers::State& state, std::weak_ptr<Container> container,
+               api::HealthConfig config)
     : state_(state),
       container_(std::move(container)),
       config_(std::move(config)),
@@ -119,7 +120,8 @@ Health::Probe Health::probe(Container& container, std::stop_token stop) {
   return result;
 }
 
-void Health::note(Container& container, const Probe& probe, base::Time begin, bool in_start_period) {
+void Health::note(Container& container, const Probe& probe, base::Time begin,
+                  bool in_start_period) {
   std::string told;
   {
     const std::lock_guard lock(mutex_);
@@ -180,6 +182,14 @@ void stop_health(Container& container) {
   if (const auto health = container.health()) health->stop();
 }
 
-api::Health shown_health(const Health& health) { return health.shown(); }
+void end_health(Container& container) {
+  // Its thread may hold the container for a moment, and must not be the last to do so.
+  stop_health(container);
+  container.set_health(nullptr);
+}
+
+api::Health shown_health(const Health& health) {
+  return health.shown();
+}
 
 }  // namespace wharf::container

@@ -48,7 +48,10 @@ class Health {
 
 /// With a HEALTHCHECK that is not NONE. Without one the container has no health.
 void start_health(Containers::State& state, const ContainerPointer& container);
+/// The checks end soon; their results stay to be seen.
 void stop_health(Container& container);
+/// Waits for the checks to end: before the container goes.
+void end_health(Container& container);
 
 api::Health shown_health(const Health& health);
 

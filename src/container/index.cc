@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/ids.h"
+#include "container/health.h"
 #include "container/state.h"
 
 namespace wharf::container {
@@ -77,9 +78,20 @@ void Containers::State::release_name(const std::string& name, const std::string&
 Containers::Containers(Settings settings, Services services)
     : state_(std::make_unique<State>(std::move(settings), services)) {}
 
-Containers::~Containers() = default;
+Containers::~Containers() {
+  // Health checks and events refer to what is destroyed here: they end first. What runs goes on.
+  for (const ContainerPointer& container : state_->all()) end_health(*container);
+  for (const ContainerPointer& container : state_->all()) {
+    const auto run = container->view().run();
+    if (!run) continue;
+    run->sandbox.forget();
+    run->task = {};
+  }
+}
 
-std::string Containers::resolve(std::string_view name) const { return state_->find(name)->id; }
+std::string Containers::resolve(std::string_view name) const {
+  return state_->find(name)->id;
+}
 
 std::vector<Containers::User> Containers::users_of_image(std::string_view image_id) const {
   std::vector<User> users;

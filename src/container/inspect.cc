@@ -41,7 +41,8 @@ api::PortBindings shown_ports(const network::PortMap& ports) {
 
 }  // namespace
 
-std::map<std::string, api::EndpointSettings> shown_endpoints(const Record& record, const View& view) {
+std::map<std::string, api::EndpointSettings> shown_endpoints(const Record& record,
+                                                             const View& view) {
   std::map<std::string, api::EndpointSettings> shown = record.endpoints;
   const auto run = view.run();
   if (!run) {
@@ -66,11 +67,10 @@ std::vector<api::MountPoint> shown_mounts(const Record& record) {
   std::vector<api::MountPoint> points;
   for (const MountSpec& mount : record.mounts) {
     // Docker: what --tmpfs made is in HostConfig.Tmpfs and not here.
-    const bool from_flag = mount.type == MountSpec::Type::Tmpfs && record.host.tmpfs &&
-                           std::any_of(record.host.tmpfs->begin(), record.host.tmpfs->end(),
-                                       [&](const auto& each) {
-                                         return clean_path(each.first) == mount.destination;
-                                       });
+    const bool from_flag =
+        mount.type == MountSpec::Type::Tmpfs && record.host.tmpfs &&
+        std::any_of(record.host.tmpfs->begin(), record.host.tmpfs->end(),
+                    [&](const auto& each) { return clean_path(each.first) == mount.destination; });
     if (!from_flag) points.push_back(shown(mount));
   }
   std::sort(points.begin(), points.end(),

@@ -5,12 +5,12 @@
 // Any thread may call; the destructor waits for all jobs.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
-#include <chrono>
 #include <thread>
 
 namespace wharf::container {

@@ -75,7 +75,8 @@ struct Lister {
     return it->second == record.image_id ? record.config.image : record.image_id;
   }
 
-  api::ContainerSummary summary(const Container& container, const Record& record, const View& view) {
+  api::ContainerSummary summary(const Container& container, const Record& record,
+                                const View& view) {
     api::ContainerSummary shown;
     shown.id = record.id;
     shown.image = image_name(record);
@@ -113,8 +114,10 @@ std::vector<api::ContainerSummary> Containers::list(const ListOptions& options) 
   Lister lister{*state_, options, {}};
 
   std::vector<std::pair<base::Time, ContainerPointer>> newest;
-  for (const ContainerPointer& container : all) newest.emplace_back(container->record().created, container);
-  std::sort(newest.begin(), newest.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const ContainerPointer& container : all)
+    newest.emplace_back(container->record().created, container);
+  std::sort(newest.begin(), newest.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
 
   std::vector<api::ContainerSummary> list;
   for (const auto& [created, container] : newest) {

@@ -17,7 +17,8 @@ void check_values(const base::Filters& filters, const char* key, const char* wha
   for (const std::string& value : filters.get(key)) {
     if (std::find(known.begin(), known.end(), value) != known.end()) continue;
     std::string list;
-    for (const std::string_view each : known) list += (list.empty() ? "" : ", ") + std::string(each);
+    for (const std::string_view each : known)
+      list += (list.empty() ? "" : ", ") + std::string(each);
     base::fail(Kind::InvalidArgument,
                "invalid filter '{}={}': invalid value for {} ({}): must be one of {}", key, value,
                what, value, list);
@@ -79,7 +80,8 @@ void ListFilter::read_ports(const char* key, std::vector<PortRange>& ranges) con
     const auto read = [&](const std::string& text, const char* which) {
       std::uint16_t port = 0;
       const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
-      const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+      const bool digits =
+          !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
       if (failed == std::errc() && end == text.data() + text.size()) return int{port};
       base::fail(Kind::Internal, "error while looking up for {} {}: invalid {} port '{}': {}", key,
                  value, which, text, digits ? "value out of range" : "invalid syntax");
@@ -129,7 +131,8 @@ bool ListFilter::networks_fit(const Candidate& candidate) const {
   const auto& endpoints = candidate.record.endpoints;
   return std::any_of(endpoints.begin(), endpoints.end(), [&](const auto& entry) {
     return filters_.exact("network", entry.first) ||
-           (!entry.second.network_id.empty() && filters_.prefix("network", entry.second.network_id));
+           (!entry.second.network_id.empty() &&
+            filters_.prefix("network", entry.second.network_id));
   });
 }
 
@@ -152,9 +155,11 @@ bool ListFilter::includes(const Candidate& candidate) const {
   if (!state_fits(candidate) || !names_fit(candidate)) return false;
   if (before_ && record.created >= *before_) return false;
   if (since_ && record.created <= *since_) return false;
-  if (filters_.contains("isolation") && !filters_.exact("isolation", record.host.isolation)) return false;
+  if (filters_.contains("isolation") && !filters_.exact("isolation", record.host.isolation))
+    return false;
   if (filters_.boolean("is-task", false)) return false;
-  if (!filters_.labels("label", record.config.labels.value_or(api::StringMap::value_type{}))) return false;
+  if (!filters_.labels("label", record.config.labels.value_or(api::StringMap::value_type{})))
+    return false;
   if (ancestor_given_ && !ancestors_.contains(record.image_id)) return false;
   return mounts_fit(candidate) && networks_fit(candidate) && ports_fit(candidate);
 }

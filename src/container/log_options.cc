@@ -59,11 +59,12 @@ std::string expand_tag(const std::string& text, const Record& record) {
     if (open == std::string::npos) return out;
     const std::size_t close = text.find("}}", open);
     const std::string field(base::trim(
-        close == std::string::npos ? std::string_view() : std::string_view(text).substr(open + 2, close - open - 2)));
+        close == std::string::npos ? std::string_view()
+                                   : std::string_view(text).substr(open + 2, close - open - 2)));
     const auto known = fields.find(field);
     if (known == fields.end()) {
-      base::fail(Kind::InvalidArgument, "failed to initialize logging driver: template: log-tag: {}",
-                 base::quoted(text));
+      base::fail(Kind::InvalidArgument,
+                 "failed to initialize logging driver: template: log-tag: {}", base::quoted(text));
     }
     out += known->second;
     at = close + 2;
@@ -77,7 +78,8 @@ std::string attributes_of(const Record& record, const Options& options) {
   Options environment;
   for (const std::string& variable : record.config.env.value_or(std::vector<std::string>{})) {
     const std::size_t equals = variable.find('=');
-    if (equals != std::string::npos) environment[variable.substr(0, equals)] = variable.substr(equals + 1);
+    if (equals != std::string::npos)
+      environment[variable.substr(0, equals)] = variable.substr(equals + 1);
   }
   add_chosen(attributes, environment, option(options, "env"), option(options, "env-regex"));
   const std::string tag = option(options, "tag");
@@ -90,7 +92,8 @@ std::string attributes_of(const Record& record, const Options& options) {
 std::int64_t parse_size(const std::string& text) {
   double value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  std::string unit = base::lower(base::trim(std::string_view(end, static_cast<std::size_t>(text.data() + text.size() - end))));
+  std::string unit = base::lower(
+      base::trim(std::string_view(end, static_cast<std::size_t>(text.data() + text.size() - end))));
   if (unit.ends_with("ib")) unit = unit.substr(0, unit.size() - 2);
   if (unit.ends_with("b")) unit.pop_back();
   static constexpr std::string_view kUnits = "kmgtp";

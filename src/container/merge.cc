@@ -10,7 +10,9 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-std::string name_of(const std::string& variable) { return variable.substr(0, variable.find('=')); }
+std::string name_of(const std::string& variable) {
+  return variable.substr(0, variable.find('='));
+}
 
 bool defines(const Lines& environment, const std::string& name) {
   return std::any_of(environment.begin(), environment.end(),

@@ -33,7 +33,8 @@ namespace {
 using base::Kind;
 
 [[noreturn]] void bad(const std::string& type, const std::string& why) {
-  base::fail(Kind::InvalidArgument, "invalid mount config for type {}: {}", base::quoted(type), why);
+  base::fail(Kind::InvalidArgument, "invalid mount config for type {}: {}", base::quoted(type),
+             why);
 }
 
 void refuse_foreign_options(const api::Mount& mount) {
@@ -73,8 +74,8 @@ void check_subpath(const std::string& type, const std::string& subpath) {
 }
 
 void fill_bind(MountSpec& spec, const api::Mount& mount, bool check_source) {
-  static const std::set<std::string> kPropagations = {
-      "", "private", "rprivate", "shared", "rshared", "slave", "rslave"};
+  static const std::set<std::string> kPropagations = {"",        "private", "rprivate", "shared",
+                                                      "rshared", "slave",   "rslave"};
   const api::BindOptions options = mount.bind_options.value_or(api::BindOptions{});
   if (!kPropagations.contains(options.propagation)) {
     bad("bind", "invalid propagation mode: " + options.propagation);
@@ -83,7 +84,7 @@ void fill_bind(MountSpec& spec, const api::Mount& mount, bool check_source) {
     bad("bind", fmt::format("invalid mount path: '{}' mount path must be absolute", mount.source));
   }
   spec.source = clean_path(mount.source);
-  struct stat there {};
+  struct stat there{};
   if (check_source && !options.create_mountpoint && ::stat(spec.source.c_str(), &there) != 0 &&
       errno == ENOENT) {
     bad("bind", "bind source path does not exist: " + spec.source);
@@ -161,13 +162,14 @@ MountSpec from_mount(const api::Mount& mount, bool check_source) {
 
 void check_tmpfs_options(const std::string& options) {
   static const std::set<std::string> kFlags = {
-      "ro",     "rw",      "nodev",    "dev",       "noexec",    "exec",       "nosuid",  "suid",
-      "sync",   "async",   "dirsync",  "remount",   "mand",      "nomand",     "atime",   "noatime",
-      "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime",
-      "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable",
-      "bind", "rbind", "defaults", "tmpcopyup"};
-  static const std::set<std::string> kValues = {"size", "mode", "uid", "gid", "nr_inodes",
-                                                "nr_blocks", "mpol"};
+      "ro",       "rw",         "nodev",       "dev",           "noexec",     "exec",
+      "nosuid",   "suid",       "sync",        "async",         "dirsync",    "remount",
+      "mand",     "nomand",     "atime",       "noatime",       "diratime",   "nodiratime",
+      "relatime", "norelatime", "strictatime", "nostrictatime", "private",    "rprivate",
+      "shared",   "rshared",    "slave",       "rslave",        "unbindable", "runbindable",
+      "bind",     "rbind",      "defaults",    "tmpcopyup"};
+  static const std::set<std::string> kValues = {"size",      "mode",      "uid", "gid",
+                                                "nr_inodes", "nr_blocks", "mpol"};
   if (options.empty()) return;
   for (const std::string& option : base::split(options, ',')) {
     const std::size_t equals = option.find('=');

@@ -25,8 +25,8 @@ void make_inside(const os::Fd& root, const std::string& path) {
   std::string so_far;
   for (const std::string& part : base::split(path, '/')) {
     if (part.empty()) continue;
-    const os::Fd parent = os::open_in_root(root, so_far.empty() ? "/" : so_far,
-                                           O_PATH | O_DIRECTORY);
+    const os::Fd parent =
+        os::open_in_root(root, so_far.empty() ? "/" : so_far, O_PATH | O_DIRECTORY);
     if (WHARF_CALL(mkdirat, parent.get(), part.c_str(), 0755) != 0 && errno != EEXIST) {
       throw os::last_error("mkdir {}", path);
     }
@@ -75,7 +75,8 @@ bool MountPlan::is_taken(const std::string& destination) const {
 }
 
 void MountPlan::add(MountSpec mount) {
-  std::erase_if(record_.mounts, [&](const MountSpec& each) { return each.destination == mount.destination; });
+  std::erase_if(record_.mounts,
+                [&](const MountSpec& each) { return each.destination == mount.destination; });
   copied_.erase(mount.destination);
   record_.mounts.push_back(std::move(mount));
 }
@@ -124,10 +125,12 @@ void MountPlan::add_mounts() {
 }
 
 void MountPlan::add_tmpfs() {
-  for (const auto& [destination, options] : record_.host.tmpfs.value_or(api::StringMap::value_type{})) {
+  for (const auto& [destination, options] :
+       record_.host.tmpfs.value_or(api::StringMap::value_type{})) {
     const std::string place = clean_path(destination);
     if (!place.starts_with('/') || place == "/") {
-      base::fail(Kind::InvalidArgument, "invalid tmpfs mount point {}: must be an absolute path below /",
+      base::fail(Kind::InvalidArgument,
+                 "invalid tmpfs mount point {}: must be an absolute path below /",
                  base::quoted(destination));
     }
     check_tmpfs_options(options);
@@ -182,16 +185,16 @@ void MountPlan::make_volumes() {
 void MountPlan::prepare_rootfs() {
   const std::string& working_dir = record_.config.working_dir;
   const bool needs_directory = !working_dir.empty() && working_dir != "/";
-  const bool has_volumes = std::any_of(
-      record_.mounts.begin(), record_.mounts.end(), [&](const MountSpec& mount) {
+  const bool has_volumes =
+      std::any_of(record_.mounts.begin(), record_.mounts.end(), [&](const MountSpec& mount) {
         return mount.type == MountSpec::Type::Volume && !mount.no_copy &&
                !copied_.contains(mount.destination);
       });
   if (!needs_directory && !has_volumes) return;
   const os::DetachedMount rootfs = state_.services.layers.mount(record_.id, layers_of(record_));
   if (needs_directory && !make_working_directory(rootfs.fd(), working_dir)) {
-    base::fail(Kind::Internal,
-               "failed to set up the working directory: {} is not a directory", working_dir);
+    base::fail(Kind::Internal, "failed to set up the working directory: {} is not a directory",
+               working_dir);
   }
   for (const MountSpec& mount : record_.mounts) {
     if (mount.type != MountSpec::Type::Volume || mount.no_copy) continue;

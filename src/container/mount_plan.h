@@ -43,7 +43,7 @@ class MountPlan {
 
   Containers::State& state_;
   Record& record_;
-  std::set<std::string> asked_;  ///< Destinations of Binds and Mounts.
+  std::set<std::string> asked_;   ///< Destinations of Binds and Mounts.
   std::set<std::string> copied_;  ///< Destinations that came by VolumesFrom: no copy-up.
   std::vector<std::string> made_;
   std::vector<volume::Attachment> claims_;

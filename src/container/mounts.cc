@@ -55,15 +55,17 @@ Mode parse_mode(const std::string& text) {
 }
 
 [[noreturn]] void bad_bind(const std::string& text, const char* type, const std::string& why) {
-  base::fail(Kind::Internal, "invalid volume specification: '{}': invalid mount config for type {}: {}",
-             text, base::quoted(type), why);
+  base::fail(Kind::Internal,
+             "invalid volume specification: '{}': invalid mount config for type {}: {}", text,
+             base::quoted(type), why);
 }
 
 void check_bind_target(const std::string& text, const MountSpec& mount) {
   const char* type = type_name(mount.type);
   if (!mount.destination.starts_with('/')) {
-    bad_bind(text, type,
-             fmt::format("invalid mount path: '{}' mount path must be absolute", mount.destination));
+    bad_bind(
+        text, type,
+        fmt::format("invalid mount path: '{}' mount path must be absolute", mount.destination));
   }
   if (clean_path(mount.destination) == "/") {
     bad_bind(text, type, "invalid specification: destination can't be '/'");
@@ -74,10 +76,14 @@ void check_bind_target(const std::string& text, const MountSpec& mount) {
 
 const char* type_name(MountSpec::Type type) {
   switch (type) {
-    case MountSpec::Type::Bind: return "bind";
-    case MountSpec::Type::Volume: return "volume";
-    case MountSpec::Type::Tmpfs: return "tmpfs";
-    case MountSpec::Type::Image: return "image";
+    case MountSpec::Type::Bind:
+      return "bind";
+    case MountSpec::Type::Volume:
+      return "volume";
+    case MountSpec::Type::Tmpfs:
+      return "tmpfs";
+    case MountSpec::Type::Image:
+      return "image";
   }
   return "";
 }

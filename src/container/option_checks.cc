@@ -52,8 +52,8 @@ void apply_security(SecurityOptions& options, const std::string& option) {
 
 const std::set<std::string>& options_of(const std::string& driver) {
   static const std::set<std::string> kJsonFile = {
-      "max-file", "max-size", "compress", "labels", "labels-regex", "env",
-      "env-regex", "tag", "mode", "max-buffer-size"};
+      "max-file", "max-size",  "compress", "labels", "labels-regex",
+      "env",      "env-regex", "tag",      "mode",   "max-buffer-size"};
   static const std::set<std::string> kLocal = {"max-file", "max-size", "compress", "mode",
                                                "max-buffer-size"};
   return driver == "local" ? kLocal : kJsonFile;
@@ -83,8 +83,8 @@ SecurityOptions parse_security_options(const api::HostConfig& host, const Settin
 }
 
 void check_log_config(const api::LogConfig& config) {
-  static const std::set<std::string> kElsewhere = {"journald", "syslog",  "gelf",   "fluentd",
-                                                   "awslogs",  "splunk",  "gcplogs"};
+  static const std::set<std::string> kElsewhere = {"journald", "syslog", "gelf",   "fluentd",
+                                                   "awslogs",  "splunk", "gcplogs"};
   const std::string& driver = config.type;
   if (driver == "none") return;
   const auto options = config.config.value_or(std::map<std::string, std::string>{});

@@ -22,8 +22,8 @@ struct Record {
   std::string id;
   std::string name;
   base::Time created;
-  std::string image_id;       ///< Digest of the image's manifest or index.
-  std::string platform;       ///< "linux"
+  std::string image_id;  ///< Digest of the image's manifest or index.
+  std::string platform;  ///< "linux"
   std::vector<std::string> diff_ids;
   base::Json image_descriptor;
   api::ContainerConfig config;
@@ -37,10 +37,10 @@ struct StateFile {
   std::int64_t restart_count = 0;
   bool manually_stopped = false;
   bool ever_started = false;
-  int exit_code = 0;     ///< Of a start that failed.
-  std::string error;     ///< Why it failed; "" after a start that worked.
+  int exit_code = 0;  ///< Of a start that failed.
+  std::string error;  ///< Why it failed; "" after a start that worked.
   base::Time started_at;
-  base::Json sandbox;    ///< network::Sandbox::record() of the run that began last.
+  base::Json sandbox;  ///< network::Sandbox::record() of the run that began last.
 };
 
 /// Bottom first. Throws InvalidArgument where the record is broken.

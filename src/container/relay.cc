@@ -35,7 +35,8 @@ void Relay::set_input(const os::Fd& fd, std::function<void()> close) {
 }
 
 bool Relay::sources_open() const {
-  return std::any_of(sources_.begin(), sources_.end(), [](const Source& each) { return each.open; });
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [](const Source& each) { return each.open; });
 }
 
 void Relay::end_input() {
@@ -64,7 +65,8 @@ bool Relay::read_client() {
 bool Relay::write_client() {
   while (!spool_.empty()) {
     const std::string_view bytes = spool_.front();
-    const auto put = ::send(client_.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto put =
+        ::send(client_.socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (put < 0) return errno == EAGAIN || errno == EINTR;
     spool_.take(static_cast<std::size_t>(put));
   }
@@ -118,7 +120,8 @@ Relay::End Relay::run(std::stop_token stop) {
     const bool read_sources = spool_.size() < back_pressure_;
     waits.clear();
     waits.push_back({client_.socket.get(),
-                     static_cast<short>((take_input ? POLLIN : 0) | (spool_.empty() ? 0 : POLLOUT)), 0});
+                     static_cast<short>((take_input ? POLLIN : 0) | (spool_.empty() ? 0 : POLLOUT)),
+                     0});
     waits.push_back({stopped.get(), POLLIN, 0});
     waits.push_back({pending_.empty() ? -1 : input_, POLLOUT, 0});
     for (const Source& source : sources_) {

@@ -21,9 +21,9 @@ namespace wharf::container {
 class Relay {
  public:
   enum class End {
-    SourcesEnded,   ///< The container's side is done and the client has all of it.
+    SourcesEnded,  ///< The container's side is done and the client has all of it.
     ClientGone,
-    Detached,       ///< The detach keys were typed.
+    Detached,  ///< The detach keys were typed.
     Stopped,
     ClientTooSlow,
   };

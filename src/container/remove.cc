@@ -3,10 +3,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "container/health.h"
 #include "container/names.h"
 #include "container/state.h"
 #include "os/file.h"
-
 
 namespace wharf::container {
 
@@ -30,7 +30,8 @@ class Removing {
   Container& container_;
 };
 
-[[noreturn]] void refuse_running(const Container& container, const View& view, std::string_view name) {
+[[noreturn]] void refuse_running(const Container& container, const View& view,
+                                 std::string_view name) {
   (void)container;
   const char* state = "running: stop the container before removing or force remove";
   if (std::holds_alternative<Paused>(view.state)) state = "paused and must be unpaused first";
@@ -56,6 +57,7 @@ void remove_anonymous_volumes(const Containers::State& state, const Record& reco
 
 void Containers::State::remove_turned(const ContainerPointer& container, bool volumes) {
   const Record record = container->record();
+  end_health(*container);
   // The row first: without it what is left on disk is rubbish that the next start sweeps.
   services.database.write([&](store::Transaction& transaction) {
     transaction.run("DELETE FROM containers WHERE id = ?", {record.id});

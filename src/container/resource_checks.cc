@@ -19,7 +19,9 @@ using base::Kind;
 
 constexpr std::int64_t kLeastMemory = 6 << 20;
 
-[[noreturn]] void bad(const std::string& text) { base::fail(Kind::InvalidArgument, "{}", text); }
+[[noreturn]] void bad(const std::string& text) {
+  base::fail(Kind::InvalidArgument, "{}", text);
+}
 
 void check_memory(api::Resources& r) {
   if (r.memory != 0 && r.memory < kLeastMemory) bad("Minimum memory limit allowed is 6MB");
@@ -49,8 +51,8 @@ void check_nano_cpus(const api::Resources& r) {
   if (r.cpu_quota != 0) bad("Conflicting options: Nano CPUs and CPU Quota cannot both be set");
   const auto cpus = static_cast<std::int64_t>(::sysconf(_SC_NPROCESSORS_ONLN));
   if (r.nano_cpus < 0 || r.nano_cpus > cpus * 1'000'000'000) {
-    bad(fmt::format("range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", cpus,
-                    cpus));
+    bad(fmt::format("range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available",
+                    cpus, cpus));
   }
 }
 
@@ -135,8 +137,8 @@ bool valid_device_rule(const std::string& rule) {
   if (parts.size() != 3 || parts[0].size() != 1 || !std::strchr("abc", parts[0][0])) return false;
   const auto numbers = base::split(parts[1], ':');
   const auto is_number = [](const std::string& text) {
-    return text == "*" || (!text.empty() &&
-                           text.find_first_not_of("0123456789") == std::string::npos);
+    return text == "*" ||
+           (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos);
   };
   return numbers.size() == 2 && is_number(numbers[0]) && is_number(numbers[1]) &&
          valid_permissions(parts[2]) && parts[2].size() <= 3;

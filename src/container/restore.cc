@@ -97,7 +97,8 @@ void Containers::State::adopt(const ContainerPointer& container, const StateFile
   try {
     run->rootfs = os::open_file(proc + "/root", O_PATH | O_DIRECTORY);
     if (!file.sandbox.is_null()) {
-      run->sandbox = services.networks.restore(file.sandbox, os::open_file(proc + "/ns/net", O_RDONLY));
+      run->sandbox =
+          services.networks.restore(file.sandbox, os::open_file(proc + "/ns/net", O_RDONLY));
     }
   } catch (const base::Error& error) {
     // It may be ending this moment; what is left of its network is swept with the rest.
@@ -125,11 +126,13 @@ void Containers::State::restore_one(const std::string& id, const std::string& na
   ContainerPointer container;
   try {
     Record record = record_from_json(base::parse_json(text));
-    if (record.id != id) base::fail(base::Kind::InvalidArgument, "the record is of another container");
+    if (record.id != id)
+      base::fail(base::Kind::InvalidArgument, "the record is of another container");
     record.name = name;
     container = std::make_shared<Container>(std::move(record), Created{});
   } catch (const std::exception& error) {
-    base::log_error("container {} has a broken record and can only be removed: {}", id, error.what());
+    base::log_error("container {} has a broken record and can only be removed: {}", id,
+                    error.what());
     Record record;
     record.id = id;
     record.name = name;
@@ -188,7 +191,8 @@ void Containers::restore() {
     }
     // Docker: "always" comes back even after it was stopped by hand, "unless-stopped" does not.
     const bool failed = view.last().exit_code != 0;
-    const bool again = policy == "always" || (policy == "unless-stopped" && !view.manually_stopped) ||
+    const bool again = policy == "always" ||
+                       (policy == "unless-stopped" && !view.manually_stopped) ||
                        (policy == "on-failure" && failed && !view.manually_stopped);
     if (!again) continue;
     container->set_state(Restarting{view.last()});

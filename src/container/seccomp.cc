@@ -40,15 +40,15 @@ const JsonArray* list_at(const JsonObject& object, const char* name) {
 
 bool lists_any(const JsonArray& list, const Names& names) {
   return std::any_of(list.begin(), list.end(), [&](const Json& each) {
-    return each.is_string() &&
-           std::find(names.begin(), names.end(), std::string_view(each.get_string())) != names.end();
+    return each.is_string() && std::find(names.begin(), names.end(),
+                                         std::string_view(each.get_string())) != names.end();
   });
 }
 
 bool lists_all(const JsonArray& list, const Names& names) {
   return std::all_of(list.begin(), list.end(), [&](const Json& each) {
-    return each.is_string() &&
-           std::find(names.begin(), names.end(), std::string_view(each.get_string())) != names.end();
+    return each.is_string() && std::find(names.begin(), names.end(),
+                                         std::string_view(each.get_string())) != names.end();
   });
 }
 
@@ -157,7 +157,8 @@ Json resolve_seccomp(const Json& profile, const Names& capabilities) {
   return out;
 }
 
-SeccompFilters::SeccompFilters(const std::string& daemon_profile) : daemon_profile_(daemon_profile) {
+SeccompFilters::SeccompFilters(const std::string& daemon_profile)
+    : daemon_profile_(daemon_profile) {
   if (daemon_profile_.empty() || daemon_profile_ == "builtin") {
     daemon_profile_ = std::string(default_seccomp_profile());
   } else if (daemon_profile_ != "unconfined") {
@@ -187,7 +188,8 @@ os::Fd SeccompFilters::compiled(std::string_view profile, const Names& capabilit
   if (!os::compile_seccomp(arena, std::span<char>(text), filter, failure)) {
     bad(std::string(failure.text.view()));
   }
-  os::Fd file = sealed({reinterpret_cast<const char*>(filter.code.data()), filter.code.size_bytes()});
+  os::Fd file =
+      sealed({reinterpret_cast<const char*>(filter.code.data()), filter.code.size_bytes()});
   os::Fd copy = file.duplicate();
   const std::lock_guard lock(mutex_);
   if (filters_.size() >= kKept) filters_.clear();

@@ -58,7 +58,8 @@ TEST(SeccompFilters, AreNotMadeWhereEverythingIsAllowed) {
 
 TEST(SeccompFilters, RefuseWhatIsNoProfile) {
   SeccompFilters filters("builtin");
-  for (const char* bad : {"{bad", "[]", "/no/file", R"({"defaultAction":"X"})", R"({"syscalls":[1]})"}) {
+  for (const char* bad :
+       {"{bad", "[]", "/no/file", R"({"defaultAction":"X"})", R"({"syscalls":[1]})"}) {
     SecurityOptions options;
     options.seccomp = bad;
     EXPECT_THROW(filters.filter({}, options), base::Error) << bad;

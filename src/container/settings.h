@@ -14,7 +14,7 @@ struct Settings {
   os::Path data_root;
   os::Path exec_root;
   std::string cgroup_parent = "/docker";  ///< Of cgroupfs: <parent>/<id>.
-  std::string cgroup_namespace;           ///< "host", "private" or "": as the cgroup version has it.
+  std::string cgroup_namespace;  ///< "host", "private" or "": as the cgroup version has it.
   std::string ipc_mode = "private";
   std::int64_t shm_bytes = 64 << 20;
   std::map<std::string, api::Ulimit> ulimits;

@@ -132,7 +132,8 @@ network::Sandbox join_networks(const Containers::State& state, const Record& rec
     if (name != host.network_mode) request.endpoints.push_back(endpoint_request(name, settings));
   }
   if (host.network_mode != "host") request.published = published_ports(host);
-  for (const auto& [port, empty] : record.config.exposed_ports.value_or(api::StringSet::value_type{})) {
+  for (const auto& [port, empty] :
+       record.config.exposed_ports.value_or(api::StringSet::value_type{})) {
     request.exposed.push_back(network::Port::parse(port));
   }
   request.publish_all = host.publish_all_ports;

@@ -7,7 +7,8 @@ namespace wharf::container {
 std::int64_t image_bytes(const Containers::State& state, const Record& record) {
   std::int64_t bytes = 0;
   for (const std::string& diff_id : record.diff_ids) {
-    bytes += static_cast<std::int64_t>(state.services.layers.info(base::Digest::parse(diff_id)).size);
+    bytes +=
+        static_cast<std::int64_t>(state.services.layers.info(base::Digest::parse(diff_id)).size);
   }
   return bytes;
 }

@@ -10,7 +10,8 @@
 namespace wharf::container {
 
 /// By network, with what the network gave while the container runs.
-std::map<std::string, api::EndpointSettings> shown_endpoints(const Record& record, const View& view);
+std::map<std::string, api::EndpointSettings> shown_endpoints(const Record& record,
+                                                             const View& view);
 std::vector<api::MountPoint> shown_mounts(const Record& record);
 
 /// Bytes of the image's layers.

@@ -41,7 +41,8 @@ JsonObject sysctls(const SpecInput& input) {
     object["net.ipv4.ip_unprivileged_port_start"] = "0";
     object["net.ipv4.ping_group_range"] = "0 2147483647";
   }
-  for (const auto& [name, value] : input.record.host.sysctls.value_or(api::StringMap::value_type{})) {
+  for (const auto& [name, value] :
+       input.record.host.sysctls.value_or(api::StringMap::value_type{})) {
     object[name] = value;
   }
   return object;
@@ -52,7 +53,7 @@ JsonArray throttles(const List& list) {
   JsonArray array;
   if (!list) return array;
   for (const api::ThrottleDevice& device : *list) {
-    struct stat there {};
+    struct stat there{};
     if (::stat(device.path.c_str(), &there) != 0) {
       throw base::errno_error(errno, "stat " + device.path);
     }
@@ -107,9 +108,11 @@ JsonObject block_io_limits(const api::HostConfig& host) {
 
 JsonObject limits(const api::HostConfig& host) {
   JsonObject resources;
-  if (JsonObject memory = memory_limits(host); !memory.empty()) resources["memory"] = std::move(memory);
+  if (JsonObject memory = memory_limits(host); !memory.empty())
+    resources["memory"] = std::move(memory);
   if (JsonObject cpu = cpu_limits(host); !cpu.empty()) resources["cpu"] = std::move(cpu);
-  if (JsonObject block = block_io_limits(host); !block.empty()) resources["blockIO"] = std::move(block);
+  if (JsonObject block = block_io_limits(host); !block.empty())
+    resources["blockIO"] = std::move(block);
   if (host.pids_limit) {
     JsonObject pids;
     pids["limit"] = *host.pids_limit;
@@ -143,15 +146,24 @@ bool unified_cgroups() {
   return kUnified;
 }
 
-std::string default_cgroup_namespace() { return unified_cgroups() ? "private" : "host"; }
+std::string default_cgroup_namespace() {
+  return unified_cgroups() ? "private" : "host";
+}
 
 std::vector<std::string> default_masked_paths() {
   static const std::vector<std::string> kPaths = [] {
-    std::vector<std::string> paths = {
-        "/proc/acpi",         "/proc/asound",      "/proc/interrupts", "/proc/kcore",
-        "/proc/keys",         "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-        "/proc/timer_list",   "/proc/timer_stats", "/sys/devices/virtual/powercap",
-        "/sys/firmware"};
+    std::vector<std::string> paths = {"/proc/acpi",
+                                      "/proc/asound",
+                                      "/proc/interrupts",
+                                      "/proc/kcore",
+                                      "/proc/keys",
+                                      "/proc/latency_stats",
+                                      "/proc/sched_debug",
+                                      "/proc/scsi",
+                                      "/proc/timer_list",
+                                      "/proc/timer_stats",
+                                      "/sys/devices/virtual/powercap",
+                                      "/sys/firmware"};
     for (std::string& path : existing_thermal_paths()) paths.push_back(std::move(path));
     return paths;
   }();
@@ -168,7 +180,9 @@ std::string cgroup_path(const Record& record, const Settings& settings) {
   return (parent == "/" ? "" : parent) + "/" + record.id;
 }
 
-base::Json build_resources(const api::HostConfig& host) { return limits(host); }
+base::Json build_resources(const api::HostConfig& host) {
+  return limits(host);
+}
 
 base::Json build_spec(const SpecInput& input) {
   const Record& record = input.record;

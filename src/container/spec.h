@@ -31,9 +31,9 @@ struct SpecInput {
   Identity identity;
   SecurityOptions security;
   SharedNamespaces shared;
-  bool own_network = false;      ///< A namespace is passed by descriptor.
-  std::string files_directory;   ///< Where hostname, hosts and resolv.conf are.
-  std::string init_program;      ///< Host path to put before the command, or "".
+  bool own_network = false;     ///< A namespace is passed by descriptor.
+  std::string files_directory;  ///< Where hostname, hosts and resolv.conf are.
+  std::string init_program;     ///< Host path to put before the command, or "".
 };
 
 /// Throws InvalidArgument for what can only be seen now, such as a missing device.
@@ -50,8 +50,8 @@ base::Json build_resources(const api::HostConfig& host);
 /// The cgroup of a container: "/docker/<id>".
 std::string cgroup_path(const Record& record, const Settings& settings);
 
-bool unified_cgroups();                        ///< v2 alone.
-std::string default_cgroup_namespace();        ///< "private" on v2, "host" on v1.
+bool unified_cgroups();                  ///< v2 alone.
+std::string default_cgroup_namespace();  ///< "private" on v2, "host" on v1.
 std::vector<std::string> default_masked_paths();
 std::vector<std::string> default_readonly_paths();
 

@@ -20,7 +20,9 @@ using base::JsonObject;
 constexpr int kDeepest = 8;
 constexpr std::size_t kMostDevices = 4096;
 
-bool is_device(const struct stat& file) { return S_ISCHR(file.st_mode) || S_ISBLK(file.st_mode); }
+bool is_device(const struct stat& file) {
+  return S_ISCHR(file.st_mode) || S_ISBLK(file.st_mode);
+}
 
 JsonObject node(const std::string& path, const struct stat& device) {
   JsonObject object;
@@ -67,7 +69,7 @@ void add_directory(Walk& walk, const std::string& host, const std::string& insid
   while (const dirent* entry = ::readdir(directory)) {
     const std::string name = entry->d_name;
     if (name == "." || name == ".." || (depth == 0 && walk.skipped.contains(name))) continue;
-    struct stat file {};
+    struct stat file{};
     const std::string path = host + "/" + name;
     if (::lstat(path.c_str(), &file) != 0) continue;
     if (S_ISDIR(file.st_mode) && depth < kDeepest) {
@@ -81,8 +83,9 @@ void add_directory(Walk& walk, const std::string& host, const std::string& insid
 void add_mapping(Devices& devices, const api::DeviceMapping& mapping) {
   const std::string inside =
       mapping.path_in_container.empty() ? mapping.path_on_host : mapping.path_in_container;
-  const std::string access = mapping.cgroup_permissions.empty() ? "rwm" : mapping.cgroup_permissions;
-  struct stat file {};
+  const std::string access =
+      mapping.cgroup_permissions.empty() ? "rwm" : mapping.cgroup_permissions;
+  struct stat file{};
   if (::stat(mapping.path_on_host.c_str(), &file) != 0) {
     throw base::errno_error(errno, fmt::format("error gathering device information while adding "
                                                "custom device {}",
@@ -94,9 +97,10 @@ void add_mapping(Devices& devices, const api::DeviceMapping& mapping) {
   } else if (is_device(file)) {
     add_device(devices, inside, file, access);
   } else {
-    base::fail(base::Kind::Internal,
-               "error gathering device information while adding custom device {}: not a device node",
-               base::quoted(mapping.path_on_host));
+    base::fail(
+        base::Kind::Internal,
+        "error gathering device information while adding custom device {}: not a device node",
+        base::quoted(mapping.path_on_host));
   }
 }
 
@@ -106,8 +110,15 @@ void add_default_rules(JsonArray& rules) {
   rules.push_back(rule(true, "c", "*", "*", "m"));
   rules.push_back(rule(true, "b", "*", "*", "m"));
   // null zero full random urandom tty console ptmx, and the ptys.
-  for (const auto& [major, minor] : {std::pair{"1", "3"}, {"1", "5"}, {"1", "7"}, {"1", "8"},
-                                     {"1", "9"}, {"5", "0"}, {"5", "1"}, {"5", "2"}, {"136", "*"}}) {
+  for (const auto& [major, minor] : {std::pair{"1", "3"},
+                                     {"1", "5"},
+                                     {"1", "7"},
+                                     {"1", "8"},
+                                     {"1", "9"},
+                                     {"5", "0"},
+                                     {"5", "1"},
+                                     {"5", "2"},
+                                     {"136", "*"}}) {
     rules.push_back(rule(true, "c", major, minor, "rwm"));
   }
   rules.push_back(rule(false, "c", "10", "229", "rwm"));
@@ -130,7 +141,8 @@ Devices build_devices(const api::HostConfig& host) {
   refuse_requests(host);
   Devices devices;
   if (host.privileged) {
-    Walk walk{devices, "rwm", {"pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev"}};
+    Walk walk{
+        devices, "rwm", {"pts", "shm", "fd", "mqueue", "console", ".lxc", ".lxd-mounts", ".udev"}};
     add_directory(walk, "/dev", "/dev", 0);
     devices.rules.clear();
     devices.rules.push_back(rule(true, "a", "*", "*", "rwm"));

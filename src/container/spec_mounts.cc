@@ -39,10 +39,11 @@ void add_ipc_mounts(std::vector<OciMount>& mounts, const SpecInput& input) {
     mounts.push_back({"/dev/shm", "bind", input.shared.shm_source, {"rbind", "rprivate"}});
     return;
   }
-  mounts.push_back({"/dev/shm",
-                    "tmpfs",
-                    "shm",
-                    {"nosuid", "noexec", "nodev", "mode=1777", fmt::format("size={}", host.shm_size)}});
+  mounts.push_back(
+      {"/dev/shm",
+       "tmpfs",
+       "shm",
+       {"nosuid", "noexec", "nodev", "mode=1777", fmt::format("size={}", host.shm_size)}});
 }
 
 std::vector<OciMount> default_mounts(const SpecInput& input) {
@@ -137,7 +138,8 @@ JsonArray build_mounts(const SpecInput& input) {
     object["type"] = std::move(mount.type);
     object["source"] = std::move(mount.source);
     JsonArray options;
-    for (std::string& option : mount.options) options.push_back(base::Json(boost::json::string(option)));
+    for (std::string& option : mount.options)
+      options.push_back(base::Json(boost::json::string(option)));
     object["options"] = std::move(options);
     array.push_back(std::move(object));
   }

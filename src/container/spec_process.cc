@@ -61,7 +61,8 @@ JsonArray rlimits_of(const api::HostConfig& host, const Settings& settings) {
   JsonArray array;
   for (const auto& [name, limit] : limits) {
     std::string type = "RLIMIT_";
-    for (const char c : name) type += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (const char c : name)
+      type += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     JsonObject object;
     object["type"] = type;
     // -1 is "unlimited", which the kernel writes as the largest number.

@@ -7,13 +7,14 @@ namespace wharf::container {
 
 void Spool::spill(std::string_view bytes) {
   if (!file_.valid()) {
-    file_ = os::Fd(os::check(WHARF_CALL(open, directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
-                             "make a file for a slow client"));
+    file_ =
+        os::Fd(os::check(WHARF_CALL(open, directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
+                         "make a file for a slow client"));
   }
   while (!bytes.empty()) {
-    const auto put = os::check(WHARF_CALL(pwrite, file_.get(), bytes.data(), bytes.size(),
-                                          static_cast<off_t>(file_end_)),
-                               "keep output for a slow client");
+    const auto put = os::check(
+        WHARF_CALL(pwrite, file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(file_end_)),
+        "keep output for a slow client");
     bytes.remove_prefix(static_cast<std::size_t>(put));
     file_end_ += static_cast<std::uint64_t>(put);
   }
@@ -23,7 +24,8 @@ void Spool::put(std::string_view bytes) {
   if (size() + bytes.size() > limit_) {
     base::fail(base::Kind::TooLarge, "the client is more than {} bytes behind", limit_);
   }
-  const bool in_memory = file_begin_ == file_end_ && memory_.size() - begin_ + bytes.size() <= kInMemory;
+  const bool in_memory =
+      file_begin_ == file_end_ && memory_.size() - begin_ + bytes.size() <= kInMemory;
   if (in_memory) {
     memory_.append(bytes);
   } else {

@@ -18,7 +18,8 @@ class Spool {
   static constexpr std::size_t kInMemory = 1 << 20;
 
   /// `directory` is where the unnamed file is made, when one is needed.
-  Spool(os::Path directory, std::uint64_t limit) : directory_(std::move(directory)), limit_(limit) {}
+  Spool(os::Path directory, std::uint64_t limit)
+      : directory_(std::move(directory)), limit_(limit) {}
 
   /// Throws TooLarge past the limit.
   void put(std::string_view bytes);

@@ -35,7 +35,7 @@ os::DetachedMount mount_rootfs(const Containers::State& state, const Record& rec
 void make_bind_sources(const Record& record) {
   for (const MountSpec& mount : record.mounts) {
     if (mount.type != MountSpec::Type::Bind || !mount.create_source) continue;
-    struct stat there {};
+    struct stat there{};
     if (::stat(mount.source.c_str(), &there) == 0) continue;
     try {
       os::make_directories(mount.source, 0755);
@@ -58,9 +58,8 @@ std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& re
     if (mount.type == MountSpec::Type::Image) {
       const image::Image image = state.services.images.get(base::Digest::parse(mount.source));
       os::DetachedMount layers = state.services.layers.mount_image(image.diff_ids);
-      use(mount, mount.subpath.empty()
-                     ? std::move(layers).release()
-                     : os::open_beneath(layers.fd(), mount.subpath, O_PATH));
+      use(mount, mount.subpath.empty() ? std::move(layers).release()
+                                       : os::open_beneath(layers.fd(), mount.subpath, O_PATH));
     } else if (mount.type == MountSpec::Type::Volume && !mount.subpath.empty()) {
       const os::Fd volume = state.services.volumes.open(mount.name);
       use(mount, os::open_beneath(volume, mount.subpath, O_PATH));
@@ -115,8 +114,8 @@ int exit_code_of(const std::string& text) {
   if (says("exec: ") && (says("executable file not found") || says("no such file or directory"))) {
     return kNotFound;
   }
-  if (says("exec: ") && (says("permission denied") || says("is a directory") ||
-                         says("exec format error"))) {
+  if (says("exec: ") &&
+      (says("permission denied") || says("is a directory") || says("exec format error"))) {
     return kNotExecutable;
   }
   return kOtherFailure;
@@ -125,8 +124,8 @@ int exit_code_of(const std::string& text) {
 /// The error as the API answers it: what the image or the user got wrong is a 400.
 base::Error start_error(const base::Error& error) {
   if (!dynamic_cast<const supervise::StepError*>(&error)) return error;
-  const std::string text =
-      fmt::format("failed to create task for container: OCI runtime create failed: {}", error.what());
+  const std::string text = fmt::format(
+      "failed to create task for container: OCI runtime create failed: {}", error.what());
   const Kind kind = exit_code_of(text) == kOtherFailure ? Kind::Internal : Kind::InvalidArgument;
   return base::Error(kind, text, error.error_number());
 }
@@ -137,7 +136,8 @@ struct Starting {
 };
 
 /// All that comes before the container is made: what it is given.
-supervise::LaunchRequest prepare(Containers::State& state, Container& container, Starting& starting) {
+supervise::LaunchRequest prepare(Containers::State& state, Container& container,
+                                 Starting& starting) {
   Record& record = starting.record;
   Run& run = *starting.run;
   const Sharing sharing = find_sharing(state, record);
@@ -173,7 +173,8 @@ void start_steps(Containers::State& state, Container& container, Starting& start
   supervise::LaunchRequest request = prepare(state, container, starting);
   Run& run = *starting.run;
   state.publish_volumes(starting.record, "mount");
-  run.task = state.services.supervisors.launch(std::move(request), state.events_of(self, run.number));
+  run.task =
+      state.services.supervisors.launch(std::move(request), state.events_of(self, run.number));
   state.save_state(container, run.sandbox.record(), {});
   run.task.start();
   run.started_at = run.task.started_at();

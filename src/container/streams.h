@@ -49,7 +49,7 @@ struct LogQuery {
   bool follow = false;
   bool timestamps = false;
   bool details = false;
-  bool json = false;      ///< One JSON object per line (API 1.54).
+  bool json = false;       ///< One JSON object per line (API 1.54).
   std::int64_t tail = -1;  ///< -1: all.
   std::optional<base::Time> since;
   std::optional<base::Time> until;

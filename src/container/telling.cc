@@ -21,11 +21,12 @@ void Containers::State::publish_network(const Record& record, const Run& run,
     std::string driver = "bridge";
     if (endpoint.network_name == "host") driver = "host";
     if (endpoint.network_name == "none") driver = "null";
-    services.events.publish({"network",
-                             action,
-                             endpoint.network_id,
-                             {{"container", record.id}, {"name", endpoint.network_name}, {"type", driver}},
-                             {}});
+    services.events.publish(
+        {"network",
+         action,
+         endpoint.network_id,
+         {{"container", record.id}, {"name", endpoint.network_name}, {"type", driver}},
+         {}});
   }
 }
 

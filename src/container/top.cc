@@ -48,8 +48,7 @@ void check_arguments(std::string_view text) {
     const bool renames_pid = equals != std::string::npos && equals + 4 < word.size() &&
                              (equals == 0 || word[equals - 1] == ',' || word[equals - 1] == 'o');
     if (renames_pid) {
-      base::fail(Kind::InvalidArgument,
-                 "specifying \"{}\" is not allowed", word.substr(equals));
+      base::fail(Kind::InvalidArgument, "specifying \"{}\" is not allowed", word.substr(equals));
     }
   }
 }
@@ -62,7 +61,8 @@ Lines words_of(std::string_view line, std::size_t columns) {
     if (at == std::string_view::npos) break;
     // The last column has whatever is left.
     const bool last = columns != 0 && words.size() + 1 == columns;
-    const std::size_t end = last ? line.size() : std::min(line.find_first_of(" \t", at), line.size());
+    const std::size_t end =
+        last ? line.size() : std::min(line.find_first_of(" \t", at), line.size());
     words.emplace_back(line.substr(at, end - at));
     at = end;
   }

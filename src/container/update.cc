@@ -16,13 +16,16 @@ using base::Kind;
 
 void check_conflicts(const Container& container, const api::HostConfig& now,
                      const api::UpdateRequest& request) {
-  if (now.auto_remove && !request.restart_policy.name.empty() && request.restart_policy.name != "no") {
+  if (now.auto_remove && !request.restart_policy.name.empty() &&
+      request.restart_policy.name != "no") {
     refuse(container,
            "Restart policy cannot be updated because AutoRemove is enabled for the container");
   }
   if (request.nano_cpus > 0 && (now.cpu_period > 0 || now.cpu_quota > 0)) {
-    refuse(container, fmt::format("Conflicting options: Nano CPUs cannot be updated as {} has already been set",
-                                  now.cpu_period > 0 ? "CPU Period" : "CPU Quota"));
+    refuse(
+        container,
+        fmt::format("Conflicting options: Nano CPUs cannot be updated as {} has already been set",
+                    now.cpu_period > 0 ? "CPU Period" : "CPU Quota"));
   }
   if (now.nano_cpus > 0 && request.cpu_period > 0) {
     refuse(container,
@@ -35,8 +38,9 @@ void check_conflicts(const Container& container, const api::HostConfig& now,
   const bool memory_grows_past_swap = request.memory > 0 && request.memory_swap == 0 &&
                                       now.memory_swap > 0 && request.memory > now.memory_swap;
   if (memory_grows_past_swap) {
-    refuse(container, "Memory limit should be smaller than already set memoryswap limit, update the "
-                      "memoryswap at the same time");
+    refuse(container,
+           "Memory limit should be smaller than already set memoryswap limit, update the "
+           "memoryswap at the same time");
   }
 }
 
@@ -68,14 +72,16 @@ void apply(api::HostConfig& now, const api::UpdateRequest& request) {
 
 }  // namespace
 
-std::vector<std::string> Containers::update(std::string_view name, const api::UpdateRequest& request) {
+std::vector<std::string> Containers::update(std::string_view name,
+                                            const api::UpdateRequest& request) {
   const ContainerPointer container = state_->find(name);
   Warnings warnings;
   api::UpdateRequest asked = request;
   asked.kernel_memory = asked.kernel_memory_tcp = 0;
   if (asked.memory_swappiness == -1) asked.memory_swappiness.reset();
   // Docker: negative shares are the kernel's to refuse or to raise.
-  const std::int64_t shares = std::exchange(asked.cpu_shares, std::max<std::int64_t>(asked.cpu_shares, 0));
+  const std::int64_t shares =
+      std::exchange(asked.cpu_shares, std::max<std::int64_t>(asked.cpu_shares, 0));
   check_resources(asked, warnings);
   asked.cpu_shares = std::max<std::int64_t>(shares, 0);
   check_restart_policy(asked.restart_policy);

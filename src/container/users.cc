@@ -95,8 +95,8 @@ std::uint32_t find_group(std::string_view file, std::string_view group) {
     return gid < 0;
   });
   if (gid < 0) {
-    base::fail(Kind::InvalidArgument,
-               "unable to find group {}: no matching entries in group file", group);
+    base::fail(Kind::InvalidArgument, "unable to find group {}: no matching entries in group file",
+               group);
   }
   return static_cast<std::uint32_t>(gid);
 }
@@ -160,8 +160,8 @@ Identity find_identity(std::string_view passwd, std::string_view group, std::str
 Identity find_identity(const os::Fd& root, std::string_view user,
                        const std::vector<std::string>& groups) {
   const std::size_t colon = user.find(':');
-  const bool needs_group_file = colon == std::string_view::npos || !groups.empty() ||
-                                id_number(user.substr(colon + 1)) == -1;
+  const bool needs_group_file =
+      colon == std::string_view::npos || !groups.empty() || id_number(user.substr(colon + 1)) == -1;
   const std::string passwd = read_user_file(root, "/etc/passwd");
   const std::string group = needs_group_file ? read_user_file(root, "/etc/group") : std::string();
   return find_identity(passwd, group, user, groups);

@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t second = first == all.npos ? all.npos : all.find('\0', first + 1);
   if (second == all.npos) return 0;
   try {
-    (void)wharf::container::find_identity(all.substr(second + 1), all.substr(first + 1, second - first - 1),
+    (void)wharf::container::find_identity(all.substr(second + 1),
+                                          all.substr(first + 1, second - first - 1),
                                           all.substr(0, first), {"audio", "7"});
   } catch (const wharf::base::Error&) {
   }

@@ -110,9 +110,9 @@ void Engine::reload(Settings settings) {
 
 void Engine::restore() {
   containers.restore();
-  // Whatever no container owns any more goes now: interfaces, ports, layers, half-made things.
+  // Whatever no container owns any more goes now: interfaces, ports, layers, documents, half-made things.
   networks.restored();
-  layers.collect();
+  images.collect();
 }
 
 }  // namespace wharf::engine

@@ -48,9 +48,15 @@ Response::~Response() {
   pool_->give(std::move(connection_));
 }
 
-int Response::status() const { return connection_->head().status; }
-std::string_view Response::reason() const { return connection_->head().reason; }
-const Headers& Response::headers() const { return connection_->head().headers; }
+int Response::status() const {
+  return connection_->head().status;
+}
+std::string_view Response::reason() const {
+  return connection_->head().reason;
+}
+const Headers& Response::headers() const {
+  return connection_->head().headers;
+}
 
 std::string_view Response::header(std::string_view name) const {
   for (const Header& each : headers()) {
@@ -59,7 +65,9 @@ std::string_view Response::header(std::string_view name) const {
   return {};
 }
 
-std::size_t Response::read_some(std::span<char> into) { return connection_->read_body(into); }
+std::size_t Response::read_some(std::span<char> into) {
+  return connection_->read_body(into);
+}
 
 std::string Response::read_all(std::size_t limit) {
   std::string out;
@@ -77,9 +85,15 @@ Hijacked Response::hijack() && {
   return out;
 }
 
-void Response::interrupt() noexcept { connection_->stream().interrupt(); }
-bool Response::buffered() const { return connection_->buffered(); }
-int Response::poll_fd() const { return connection_->stream().fd().get(); }
+void Response::interrupt() noexcept {
+  connection_->stream().interrupt();
+}
+bool Response::buffered() const {
+  return connection_->buffered();
+}
+int Response::poll_fd() const {
+  return connection_->stream().fd().get();
+}
 
 Client::Client(Endpoint endpoint, Options options)
     : endpoint_(std::move(endpoint)),

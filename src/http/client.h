@@ -41,9 +41,9 @@ struct Request {
   std::string target = "/";  ///< Path and query, encoded.
   Headers headers;           ///< Host, Content-Length, Transfer-Encoding are added.
   std::string body;
-  BodySource source;  ///< Instead of `body`.
+  BodySource source;                          ///< Instead of `body`.
   std::optional<std::uint64_t> source_bytes;  ///< Known length of `source`; else chunked.
-  std::stop_token stop;  ///< Ends this request and its response: Cancelled.
+  std::stop_token stop;                       ///< Ends this request and its response: Cancelled.
 };
 
 /// A connection taken out of HTTP: after 101, or an un-upgraded attach.

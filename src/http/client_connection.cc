@@ -90,8 +90,8 @@ void Connection::read_head(const Request& request) {
       base::fail(Kind::Unavailable, "{}", received_ ? "unexpected EOF" : "EOF");
     }
     boost::system::error_code failed;
-    const std::size_t used =
-        parser_->response.put(boost::asio::const_buffer(received_bytes_.data(), received_bytes_.size()), failed);
+    const std::size_t used = parser_->response.put(
+        boost::asio::const_buffer(received_bytes_.data(), received_bytes_.size()), failed);
     received_bytes_.erase(0, used);
     if (failed == beast::error::need_more) {
       if (!receive()) base::fail(Kind::Unavailable, "unexpected EOF");
@@ -145,8 +145,7 @@ bool Connection::receive() {
   const std::size_t old = received_bytes_.size();
   received_bytes_.resize(old + kPiece);
   while (true) {
-    const Stream::Attempt got =
-        stream_->try_read(std::span(received_bytes_).subspan(old));
+    const Stream::Attempt got = stream_->try_read(std::span(received_bytes_).subspan(old));
     if (got.wait_for == 0) {
       received_bytes_.resize(old + got.bytes);
       received_ = received_ || got.bytes > 0;
@@ -178,7 +177,8 @@ void Connection::next_piece() {
   source_taken_ = true;
   std::array<char, kPiece> buffer;
   const std::size_t limit =
-      chunked_ ? buffer.size() : static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), source_left_));
+      chunked_ ? buffer.size()
+               : static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), source_left_));
   const std::size_t n = limit ? source_(std::span(buffer).first(limit)) : 0;
   const std::string_view bytes(buffer.data(), n);
   if (chunked_) {

@@ -46,14 +46,15 @@ TEST(HttpClient, ReadsABodyOfKnownLengthAndReusesTheConnection) {
 }
 
 TEST(HttpClient, JoinsChunksThatArriveInPieces) {
-  ScriptedServer server(Family::Tcp, {[](os::Fd& connection) {
-    ScriptedServer::read_head(connection);
-    for (const char* part : {"HTTP/1.1 200 OK\r\nTransfer-Enc", "oding: chunked\r\n\r\n4\r\nab", "cd\r\n",
-                             "3;x=y\r\nefg\r\n0\r\nTrailer: 1\r\n\r\n"}) {
-      os::write_all(connection, part);
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }});
+  ScriptedServer server(
+      Family::Tcp, {[](os::Fd& connection) {
+        ScriptedServer::read_head(connection);
+        for (const char* part : {"HTTP/1.1 200 OK\r\nTransfer-Enc", "oding: chunked\r\n\r\n4\r\nab",
+                                 "cd\r\n", "3;x=y\r\nefg\r\n0\r\nTrailer: 1\r\n\r\n"}) {
+          os::write_all(connection, part);
+          std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+      }});
   Client client(server.endpoint(), {});
   EXPECT_EQ(client.send({}).read_all(100), "abcdefg");
 }
@@ -65,31 +66,36 @@ TEST(HttpClient, ABodyWithoutLengthEndsWithTheConnection) {
 }
 
 TEST(HttpClient, AConnectionCutWithinABodyIsAnError) {
-  ScriptedServer server(Family::Unix, {answers({"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort"})});
+  ScriptedServer server(Family::Unix,
+                        {answers({"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort"})});
   Client client(server.endpoint(), {});
   EXPECT_EQ(message_of([&] { client.send({}).read_all(100); }), "unexpected EOF");
 }
 
 TEST(HttpClient, ABodyPastTheLimitIsTooLarge) {
-  ScriptedServer server(Family::Unix, {answers({"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"})});
+  ScriptedServer server(Family::Unix,
+                        {answers({"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"})});
   Client client(server.endpoint(), {});
   EXPECT_EQ(message_of([&] { client.send({}).read_all(4); }), "response of more than 4 bytes");
 }
 
 TEST(HttpClient, AHeadWithoutEndIsRefused) {
   ScriptedServer server(Family::Unix, {[](os::Fd& connection) {
-    ScriptedServer::read_head(connection);
-    const std::string endless = "HTTP/1.1 200 OK\r\nX: " + std::string(80'000, 'a');
-    ::send(connection.get(), endless.data(), endless.size(), MSG_NOSIGNAL);
-  }});
+                          ScriptedServer::read_head(connection);
+                          const std::string endless =
+                              "HTTP/1.1 200 OK\r\nX: " + std::string(80'000, 'a');
+                          ::send(connection.get(), endless.data(), endless.size(), MSG_NOSIGNAL);
+                        }});
   Client client(server.endpoint(), {});
-  EXPECT_NE(message_of([&] { client.send({}); }).find("malformed HTTP response"), std::string::npos);
+  EXPECT_NE(message_of([&] { client.send({}); }).find("malformed HTTP response"),
+            std::string::npos);
 }
 
 TEST(HttpClient, GarbageIsAMalformedResponse) {
   ScriptedServer server(Family::Unix, {answers({"SSH-2.0-OpenSSH_9.2\r\n\r\n"})});
   Client client(server.endpoint(), {});
-  EXPECT_NE(message_of([&] { client.send({}); }).find("malformed HTTP response"), std::string::npos);
+  EXPECT_NE(message_of([&] { client.send({}); }).find("malformed HTTP response"),
+            std::string::npos);
 }
 
 TEST(HttpClient, HeadAnd204HaveNoBodyAndKeepTheConnection) {
@@ -122,14 +128,15 @@ TEST(HttpClient, AnUnfinishedResponseIsNotReused) {
 }
 
 TEST(HttpClient, AnUpgradedConnectionGivesItsStreamAndTheBytesThatCameAlong) {
-  for (const char* head : {"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
-                           "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"}) {
+  for (const char* head :
+       {"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"}) {
     ScriptedServer server(Family::Unix, {[head](os::Fd& connection) {
-      ScriptedServer::read_head(connection);
-      os::write_all(connection, std::string(head) + "early");
-      const std::string got = os::read_all(connection, 100);
-      os::write_all(connection, "got " + got);
-    }});
+                            ScriptedServer::read_head(connection);
+                            os::write_all(connection, std::string(head) + "early");
+                            const std::string got = os::read_all(connection, 100);
+                            os::write_all(connection, "got " + got);
+                          }});
     Client client(server.endpoint(), {});
     Response response = client.send({.method = "POST", .headers = {{"Upgrade", "tcp"}}});
     Hijacked raw = std::move(response).hijack();
@@ -144,12 +151,14 @@ TEST(HttpClient, AnUpgradedConnectionGivesItsStreamAndTheBytesThatCameAlong) {
 
 TEST(HttpClient, SendsABodyOfUnknownLengthInChunksWhileTheAnswerComes) {
   std::string received;
-  ScriptedServer server(Family::Unix, {[&](os::Fd& connection) {
-    ScriptedServer::read_head(connection);
-    // More than the socket holds, before a byte of the body is read.
-    os::write_all(connection, "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + std::string(2'000'000, 'p'));
-    received = ScriptedServer::read_bytes(connection, 3 * (5 + 0x10000 + 2 + 2) + 5);
-  }});
+  ScriptedServer server(
+      Family::Unix, {[&](os::Fd& connection) {
+        ScriptedServer::read_head(connection);
+        // More than the socket holds, before a byte of the body is read.
+        os::write_all(connection, "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" +
+                                      std::string(2'000'000, 'p'));
+        received = ScriptedServer::read_bytes(connection, 3 * (5 + 0x10000 + 2 + 2) + 5);
+      }});
   Client client(server.endpoint(), {});
   int pieces = 0;
   Request request{.method = "POST"};
@@ -166,13 +175,16 @@ TEST(HttpClient, SendsASourceOfKnownLengthWithThatLength) {
   std::string head;
   std::string body;
   ScriptedServer server(Family::Unix, {[&](os::Fd& connection) {
-    head = ScriptedServer::read_head(connection);
-    body = ScriptedServer::read_bytes(connection, 7);
-    os::write_all(connection, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
-  }});
+                          head = ScriptedServer::read_head(connection);
+                          body = ScriptedServer::read_bytes(connection, 7);
+                          os::write_all(connection,
+                                        "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+                        }});
   Client client(server.endpoint(), {});
   Request request{.method = "PUT"};
-  request.source = [](std::span<char> into) { return std::string("content").copy(into.data(), into.size()); };
+  request.source = [](std::span<char> into) {
+    return std::string("content").copy(into.data(), into.size());
+  };
   request.source_bytes = 7;
   EXPECT_EQ(client.send(request).status(), 201);
   EXPECT_NE(head.find("Content-Length: 7\r\n"), std::string::npos);
@@ -180,7 +192,9 @@ TEST(HttpClient, SendsASourceOfKnownLengthWithThatLength) {
 }
 
 TEST(HttpClient, AnInformationalResponseIsSkipped) {
-  ScriptedServer server(Family::Unix, {answers({"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"})});
+  ScriptedServer server(
+      Family::Unix,
+      {answers({"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"})});
   Client client(server.endpoint(), {});
   EXPECT_EQ(client.send({}).read_all(5), "x");
 }
@@ -193,7 +207,8 @@ TEST(HttpClient, ALineFeedInAHeaderNeverLeaves) {
 
 TEST(HttpClient, AMissingSocketSaysWhichAndWhy) {
   Client client({.path = "/nowhere/s"}, {});
-  EXPECT_EQ(message_of([&] { client.send({}); }), "dial unix /nowhere/s: connect: no such file or directory");
+  EXPECT_EQ(message_of([&] { client.send({}); }),
+            "dial unix /nowhere/s: connect: no such file or directory");
 }
 
 TEST(HttpClient, ARefusedPortSaysWhichAddress) {
@@ -208,7 +223,8 @@ TEST(HttpClient, ARefusedPortSaysWhichAddress) {
 }
 
 TEST(HttpClient, AStopTokenEndsAWaitingRequest) {
-  ScriptedServer server(Family::Unix, {[](os::Fd& connection) { os::read_all(connection, 1 << 20); }});
+  ScriptedServer server(Family::Unix,
+                        {[](os::Fd& connection) { os::read_all(connection, 1 << 20); }});
   Client client(server.endpoint(), {});
   std::stop_source stop;
   std::jthread later([&] {
@@ -221,7 +237,8 @@ TEST(HttpClient, AStopTokenEndsAWaitingRequest) {
 }
 
 TEST(HttpClient, ASilentPeerEndsWithTheIdleTimeout) {
-  ScriptedServer server(Family::Unix, {[](os::Fd& connection) { os::read_all(connection, 1 << 20); }});
+  ScriptedServer server(Family::Unix,
+                        {[](os::Fd& connection) { os::read_all(connection, 1 << 20); }});
   Options options;
   options.idle_timeout_ms = 30;
   Client client(server.endpoint(), options);

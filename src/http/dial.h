@@ -17,8 +17,8 @@ struct ssl_ctx_st;
 namespace wharf::http {
 
 struct TlsOptions {
-  std::string ca_file;         ///< PEM; added to nothing: with it only these are trusted.
-  std::string ca_directory;    ///< All *.crt in it are trusted besides the system's.
+  std::string ca_file;           ///< PEM; added to nothing: with it only these are trusted.
+  std::string ca_directory;      ///< All *.crt in it are trusted besides the system's.
   std::string certificate_file;  ///< PEM of the client's certificate (mutual TLS).
   std::string key_file;
   std::string server_name;  ///< Expected name; empty is the host dialled.

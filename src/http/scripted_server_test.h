@@ -21,18 +21,21 @@ class ScriptedServer {
   enum class Family { Unix, Tcp };
 
   ScriptedServer(Family family, std::vector<Play> plays) : plays_(std::move(plays)) {
-    listener_ = os::Fd(::socket(family == Family::Unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    listener_ =
+        os::Fd(::socket(family == Family::Unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (family == Family::Unix) {
       endpoint_.path = (directory_.path() / "s").string();
       sockaddr_un address{};
       address.sun_family = AF_UNIX;
       endpoint_.path.copy(address.sun_path, sizeof address.sun_path - 1);
-      os::check(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
+      os::check(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
+                "bind");
     } else {
       sockaddr_in address{};
       address.sin_family = AF_INET;
       address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-      os::check(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
+      os::check(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
+                "bind");
       socklen_t bytes = sizeof address;
       ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &bytes);
       endpoint_.host = "127.0.0.1";

@@ -51,11 +51,14 @@ void use_certificate(SSL_CTX* context, const TlsOptions& options) {
 }
 
 // OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE; this one never does.
-int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+int socket_of(BIO* bio) {
+  return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+}
 
 int bio_write(BIO* bio, const char* bytes, int count) {
   BIO_clear_retry_flags(bio);
-  const ssize_t n = WHARF_CALL(send, socket_of(bio), bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL);
+  const ssize_t n =
+      WHARF_CALL(send, socket_of(bio), bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
   return static_cast<int>(n);
 }
@@ -67,7 +70,9 @@ int bio_read(BIO* bio, char* into, int count) {
   return static_cast<int>(n);
 }
 
-long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+long bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
 
 BIO* socket_bio(int socket) {
   static BIO_METHOD* const method = [] {
@@ -178,8 +183,9 @@ class TlsStream final : public Stream {
                  "tls: failed to verify certificate: x509: certificate is not valid for {}", name_);
     }
     if (verdict == X509_V_ERR_CERT_HAS_EXPIRED) {
-      base::fail(Kind::Unavailable,
-                 "tls: failed to verify certificate: x509: certificate has expired or is not yet valid");
+      base::fail(
+          Kind::Unavailable,
+          "tls: failed to verify certificate: x509: certificate has expired or is not yet valid");
     }
     if (verdict != X509_V_OK) {
       base::fail(Kind::Unavailable, "tls: failed to verify certificate: x509: {}",
@@ -229,7 +235,9 @@ TlsContext::TlsContext(const TlsOptions& options)
   made.release();
 }
 
-TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
 
 std::unique_ptr<Stream> tls_stream(os::Fd socket, const TlsContext& context,
                                    const std::string& host, const DialOptions& options) {

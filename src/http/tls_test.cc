@@ -22,7 +22,8 @@ ScriptedServer::Play tls_echo(const Identity& identity, bool ask_certificate) {
     if (SSL_accept(ssl) == 1) {
       std::array<char, 4096> buffer;
       SSL_read(ssl, buffer.data(), static_cast<int>(buffer.size()));
-      const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 's');
+      const std::string answer =
+          "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 's');
       SSL_write(ssl, answer.data(), static_cast<int>(answer.size()));
       SSL_shutdown(ssl);
     }
@@ -62,8 +63,9 @@ TEST_F(Tls, AnUnknownAuthorityIsRefusedInGosWords) {
 
 TEST_F(Tls, AnotherNameThanTheCertificatesIsRefused) {
   ScriptedServer server(ScriptedServer::Family::Tcp, {tls_echo(identity_, false)});
-  EXPECT_EQ(outcome(server, {.ca_file = identity_.certificate, .server_name = "registry.example"}),
-            "tls: failed to verify certificate: x509: certificate is not valid for registry.example");
+  EXPECT_EQ(
+      outcome(server, {.ca_file = identity_.certificate, .server_name = "registry.example"}),
+      "tls: failed to verify certificate: x509: certificate is not valid for registry.example");
 }
 
 TEST_F(Tls, WithoutVerificationAnyCertificateDoes) {
@@ -81,9 +83,9 @@ TEST_F(Tls, AClientCertificateIsPresented) {
 
 TEST_F(Tls, APlainServerIsRecognised) {
   ScriptedServer server(ScriptedServer::Family::Tcp, {[](os::Fd& connection) {
-    ScriptedServer::read_bytes(connection, 5);
-    os::write_all(connection, "HTTP/1.0 400 Bad Request\r\n\r\n");
-  }});
+                          ScriptedServer::read_bytes(connection, 5);
+                          os::write_all(connection, "HTTP/1.0 400 Bad Request\r\n\r\n");
+                        }});
   EXPECT_EQ(outcome(server, {}), "http: server gave HTTP response to HTTPS client");
 }
 

@@ -191,7 +191,8 @@ HostPort parse_host_port(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || text.find(':') != colon) return {std::string(text), 0};
   const std::string_view port = text.substr(colon + 1);
-  return {std::string(text.substr(0, colon)), port.empty() ? std::uint16_t{0} : parse_port(port, text)};
+  return {std::string(text.substr(0, colon)),
+          port.empty() ? std::uint16_t{0} : parse_port(port, text)};
 }
 
 }  // namespace wharf::http

@@ -11,9 +11,9 @@ namespace wharf::http {
 
 /// "https://user@host:5000/v2/?n=1": path and query stay percent-encoded.
 struct Url {
-  std::string scheme;    ///< Lower case.
-  std::string userinfo;  ///< Decoded; "user" or "user:password".
-  std::string host;      ///< Without brackets.
+  std::string scheme;      ///< Lower case.
+  std::string userinfo;    ///< Decoded; "user" or "user:password".
+  std::string host;        ///< Without brackets.
   std::uint16_t port = 0;  ///< 0 where the text names none.
   std::string path;
   std::string query;  ///< Without '?'.

@@ -30,8 +30,8 @@ TEST(Url, TheDefaultPortIsNotWritten) {
 }
 
 TEST(Url, BadTextsAreRefused) {
-  for (const char* text : {"", "abc", "://x", "http://", "http://a:99999/", "http://a:b/", "http://[::1/",
-                           "http://a\n/", "http://a%zz@h/", "http://[::1]x/"}) {
+  for (const char* text : {"", "abc", "://x", "http://", "http://a:99999/", "http://a:b/",
+                           "http://[::1/", "http://a\n/", "http://a%zz@h/", "http://[::1]x/"}) {
     EXPECT_THROW(parse_url(text), base::Error) << text;
   }
 }

@@ -73,6 +73,7 @@ std::optional<oci::Descriptor> choose_available(const content::Blobs& blobs, con
                                                 const std::optional<oci::Platform>& wanted) {
   oci::Descriptor top{
       .media_type = entry.media_type, .digest = entry.id, .size_bytes = entry.bytes};
+  if (!wanted && oci::is_manifest_type(entry.media_type)) return top;  // There is no choice.
   std::optional<oci::Descriptor> best;
   int best_fitness = 0;
   for (oci::Descriptor& manifest : manifests_below(blobs, top)) {

@@ -168,6 +168,8 @@ void Images::add(const Record& record, const std::vector<oci::Reference>& names)
 }
 
 std::uint64_t Images::collect() {
+  // A new database in the place of a damaged one knows nothing: then nothing is garbage.
+  if (stores_.database.set_aside()) return 0;
   const std::vector<base::Digest> needed = catalog_.documents();
   const std::set<base::Digest> wanted(needed.begin(), needed.end());
   const auto is_wanted = [&](const base::Digest& digest) { return wanted.contains(digest); };

@@ -64,6 +64,17 @@ TEST_F(LayersTest, RefusedArchivesSayWhyAndLeaveNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(root.path() / "trash"));
 }
 
+TEST_F(LayersTest, EveryCompressionIsUnpackedInsideTheSandbox) {
+  const std::string bytes = tar({file("f", std::string(300'000, 'x'))});
+  const std::vector<std::string> blobs = {
+      bytes, gzip(bytes), archive::testing::filtered(bytes, ::archive_write_add_filter_zstd),
+      archive::testing::filtered(bytes, ::archive_write_add_filter_xz),
+      archive::testing::filtered(bytes, ::archive_write_add_filter_bzip2)};
+  for (const std::string& blob : blobs) {
+    EXPECT_EQ(bring(blob).diff_id(), base::Sha256::of(bytes));
+  }
+}
+
 TEST_F(LayersTest, RefusalArrivesWhileBytesAreStillBeingSent) {
   const auto ingest = layers->begin();
   const std::string noise(1 << 20, 'n');

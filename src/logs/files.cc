@@ -40,9 +40,9 @@ std::uint64_t offset_of_last(const os::Fd& file, std::uint64_t& records) {
   std::string chunk(kChunk, '\0');
   while (end > 0) {
     const std::uint64_t begin = end > kChunk ? end - kChunk : 0;
-    const auto got = os::check(WHARF_CALL(pread, file.get(), chunk.data(), end - begin,
-                                          static_cast<off_t>(begin)),
-                               "read log");
+    const auto got = os::check(
+        WHARF_CALL(pread, file.get(), chunk.data(), end - begin, static_cast<off_t>(begin)),
+        "read log");
     if (got == 0) break;
     for (auto i = static_cast<std::uint64_t>(got); i > 0; --i) {
       // The '\n' that ends the file ends its last record.
@@ -65,8 +65,8 @@ bool RecordReader::fill() {
   begin_ = 0;
   const std::size_t had = buffer_.size();
   buffer_.resize(had + kChunk);
-  const auto got = WHARF_CALL(pread, file_.get(), buffer_.data() + had, kChunk,
-                              static_cast<off_t>(offset_));
+  const auto got =
+      WHARF_CALL(pread, file_.get(), buffer_.data() + had, kChunk, static_cast<off_t>(offset_));
   buffer_.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
   if (got < 0) throw os::last_error("read log");
   offset_ += static_cast<std::uint64_t>(got);

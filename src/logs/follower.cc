@@ -21,7 +21,7 @@ std::optional<os::Fd> open_log(const os::Fd& directory, const std::string& name)
 }
 
 bool is_same(const os::Fd& directory, const std::string& name, const struct stat& file) {
-  struct stat there {};
+  struct stat there{};
   if (::fstatat(directory.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) return false;
   return there.st_ino == file.st_ino && there.st_dev == file.st_dev;
 }
@@ -83,9 +83,8 @@ std::optional<std::string> Follower::next(const os::Fd& ended, std::stop_token s
     changes_.clear();
     if (auto record = next_now()) return record;
     if (last_look_) return std::nullopt;
-    std::array<pollfd, 3> waits{{{changes_.fd().get(), POLLIN, 0},
-                                 {ended.get(), POLLIN, 0},
-                                 {stopped.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> waits{
+        {{changes_.fd().get(), POLLIN, 0}, {ended.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) {
       throw os::last_error("wait for log");
     }

@@ -14,8 +14,9 @@ constexpr std::uint64_t kUnpackedLimit = 4ULL << 30;
 }  // namespace
 
 os::Fd gunzip(const os::Fd& packed, const os::Fd& directory) {
-  os::Fd plain(os::check(WHARF_CALL(openat, directory.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
-                         "make a temporary log file"));
+  os::Fd plain(
+      os::check(WHARF_CALL(openat, directory.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
+                "make a temporary log file"));
   std::vector<char> in(64 << 10), out(256 << 10);
   auto state = std::make_unique<inflate_state>();
   isal_inflate_init(state.get());

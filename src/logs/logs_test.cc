@@ -31,7 +31,8 @@ std::string rest(LogFiles& files) {
 
 TEST(Line, ReadsWhatDockerWrites) {
   const auto line = decode(
-      R"({"log":"a \"b\"\té😀\n","stream":"stderr","attrs":{"k":"v"},"time":"2026-11-21T08:00:00.123456789Z"})");
+      R"({"log":"a \"b\"\té😀\n","stream":"stderr","attrs":{"k":"v"},)"
+      R"("time":"2026-11-21T08:00:00.123456789Z"})");
   ASSERT_TRUE(line);
   EXPECT_EQ(line->text, "a \"b\"\t\xc3\xa9\xf0\x9f\x98\x80\n");
   EXPECT_EQ(line->stream, "stderr");
@@ -47,7 +48,8 @@ TEST(Line, RefusesWhatIsDamaged) {
 }
 
 TEST(Line, IsShownWithTimeDetailsAndFrame) {
-  Line line{"x\n", "stderr", base::parse_rfc3339("2026-11-21T08:00:00Z"), {{"b", "2 3"}, {"a", "1"}}};
+  Line line{
+      "x\n", "stderr", base::parse_rfc3339("2026-11-21T08:00:00Z"), {{"b", "2 3"}, {"a", "1"}}};
   Shown how;
   how.timestamps = how.details = true;
   EXPECT_EQ(shown(line, how), "2026-11-21T08:00:00.000000000Z a=1,b=2+3 x\n");
@@ -81,9 +83,10 @@ TEST(LogFiles, WithoutAFileHaveNoRecords) {
 TEST(LogFiles, UnpackCompressedOnes) {
   const os::TempDirectory dir;
   // gzip of record("old").
-  append(dir.path() / "l.1.gz", base::base64_decode(
-      "H4sIAAAAAAACA6tWyslPV7JSys9JiclT0lEqLilKTcwFChSXpOSXlgBFSjJzU4F8IwMjM11DQ10j"
-      "wxADCysDAyDSM41SquUCAMGJT5FCAAAA"));
+  append(dir.path() / "l.1.gz",
+         base::base64_decode(
+             "H4sIAAAAAAACA6tWyslPV7JSys9JiclT0lEqLilKTcwFChSXpOSXlgBFSjJzU4F8IwMjM11DQ10j"
+             "wxADCysDAyDSM41SquUCAMGJT5FCAAAA"));
   append(dir.path() / "l", record("new"));
   LogFiles all(os::open_directory(dir.path()), "l", 3);
   EXPECT_EQ(rest(all), "old\nnew\n");

@@ -26,15 +26,16 @@ Watch::Watch()
       stop_(event_fd()),
       thread_([this] { run(); }) {}
 
-Watch::~Watch() { raise(stop_); }
+Watch::~Watch() {
+  raise(stop_);
+}
 
 Watch::Interest Watch::on(const os::Path& directory) {
   auto signal = std::make_shared<os::Fd>(event_fd());
   const std::lock_guard lock(mutex_);
-  const int descriptor = os::check(
-      WHARF_CALL(inotify_add_watch, inotify_.get(), directory.c_str(),
-                 IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR),
-      "watch {}", directory.string());
+  const int descriptor = os::check(WHARF_CALL(inotify_add_watch, inotify_.get(), directory.c_str(),
+                                              IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR),
+                                   "watch {}", directory.string());
   interests_[descriptor].push_back(signal);
   return Interest(*this, descriptor, std::move(signal));
 }

@@ -56,7 +56,6 @@ AddressRange::AddressRange(Subnet subnet, Subnet part)
     set(0, true);
     set(subnet_.last().value - subnet_.base.value, true);
   }
-  next_ = part_.base.value - subnet_.base.value;
 }
 
 std::uint64_t AddressRange::word(std::uint32_t index) const {
@@ -93,15 +92,12 @@ AddressLease AddressRange::lease(const std::string& network_words) {
   const std::lock_guard lock(mutex_);
   const std::uint32_t first = part_.base.value - subnet_.base.value;
   const std::uint32_t last = part_.last().value - subnet_.base.value;
-  std::optional<std::uint32_t> offset;
-  if (next_ <= last) offset = next_free(std::max(first, next_), last);
-  if (!offset) offset = next_free(first, last);
+  const std::optional<std::uint32_t> offset = next_free(first, last);
   if (!offset) {
     fail(Kind::Forbidden, "no available IPv4 addresses on this network's address pools: {}",
          network_words);
   }
   set(*offset, true);
-  next_ = *offset + 1;
   return AddressLease(shared_from_this(), Ipv4{subnet_.base.value + *offset});
 }
 

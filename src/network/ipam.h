@@ -1,9 +1,8 @@
 // Which subnets and addresses are taken.
 //
 // AddressSpace gives subnets to networks: the first of the pools that overlaps no other and
-// no route of the host. AddressRange gives single addresses of one subnet, the next after the
-// last one given, not the lowest free (as Docker: an address rests before it is used again).
-// Nothing is written: leases follow from the records of sandboxes, subnets from networks.
+// no route of the host. AddressRange gives single addresses of one subnet, the lowest that is
+// free (as Docker: the first container of a network has the same address every time). Nothing is written: leases follow from the records of sandboxes, subnets from networks.
 //
 // AddressRange is thread-safe and outlived by no AddressLease. AddressSpace is not thread-safe.
 #pragma once
@@ -48,7 +47,7 @@ class AddressRange : public std::enable_shared_from_this<AddressRange> {
   /// Takes an address for good: the gateway, an auxiliary address.
   void reserve(Ipv4 address);
 
-  /// The next free one. Throws Forbidden "no available IPv4 addresses on this network's
+  /// The lowest free one. Throws Forbidden "no available IPv4 addresses on this network's
   /// address pools: NETWORK (ID)" with the words given.
   AddressLease lease(const std::string& network_words);
 
@@ -71,7 +70,6 @@ class AddressRange : public std::enable_shared_from_this<AddressRange> {
   const Subnet part_;
   mutable std::mutex mutex_;
   std::map<std::uint32_t, std::uint64_t> words_;  ///< A bit per address; absent words are zero.
-  std::uint32_t next_ = 0;                        ///< Offset behind the last address given.
   std::uint64_t taken_ = 0;
 };
 

@@ -31,7 +31,7 @@ bool may_cure(const base::Error& error) {
   if (error.kind() != base::Kind::Unavailable) return false;
   const std::string_view text = error.what();
   constexpr std::array<std::string_view, 4> kFinal = {"connection refused", "no such host",
-                                                      "x509:", "certificate"};
+                                                      "x509:", "tls:"};
   return std::none_of(kFinal.begin(), kFinal.end(), [&](std::string_view words) {
     return text.find(words) != std::string_view::npos;
   });

@@ -145,6 +145,8 @@ bool set_oom_score(const oci::Spec& spec, pid_t pid, Failure& failure) {
 bool enter_cgroup(const oci::Spec& spec, cgroup::Group& group, pid_t pid, Failure& failure) {
   if (group.hierarchies()->unified) return true;
   if (!group.make(failure) || !group.apply(spec.resources, failure)) return false;
+  // Init joins by itself (await_cgroup), but not out of a user namespace, whose root may not.
+  if (spec.find_namespace(CLONE_NEWUSER) == nullptr) return true;
   if (group.add(pid, failure) || failure.error != ESRCH) return !failure.failed();
   // Init has failed meanwhile; its own words, which finish_create() hears, say why.
   failure.error = 0;

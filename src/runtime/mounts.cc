@@ -112,12 +112,24 @@ void mount_one(Init& init, const oci::Mount& mount, int early_source) {
   ::close(source);
 }
 
+/// On v1; on v2 we were born in it. Still in the host's mounts, so its hierarchies are there.
+void join_cgroup(Init& init) {
+  const cgroup::Hierarchies* hierarchies = init.group.hierarchies();
+  if (hierarchies == nullptr || hierarchies->unified || init.in_user_namespace()) return;
+  cgroup::Group made;
+  base::Failure failure;
+  if (!made.open(*hierarchies, init.group.path(), failure) || !made.add(0, failure)) {
+    init.report.send(failure);
+  }
+}
+
 }  // namespace
 
 void await_cgroup(Init& init) {
   if (init.cgroup_ready) return;
   init.report.expect(News::Go);
   init.cgroup_ready = true;
+  join_cgroup(init);
   const oci::Namespace* own = init.spec.find_namespace(CLONE_NEWCGROUP);
   // Only now: the namespace's root is the cgroup that the process is in when it is made.
   if (own != nullptr && own->path.empty()) {

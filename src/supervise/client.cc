@@ -13,6 +13,7 @@
 #include "supervise/connection.h"
 #include "supervise/documents.h"
 #include "supervise/spare.h"
+#include "supervise/sweep.h"
 #include "supervise/watcher.h"
 
 namespace wharf::supervise {
@@ -95,7 +96,7 @@ struct Supervisors::Parts {
                 [this](const Connection& dropped) { watcher.forget(dropped); });
   }
 
-  Compressor compressor;
+  Worker compressor;
   Watcher watcher;
   Spare spare;
 };
@@ -128,13 +129,16 @@ Task Supervisors::launch(LaunchRequest request, Events events) {
   auto connection =
       std::make_shared<Connection>(std::move(supervisor.command), std::move(event_pair.first),
                                    std::move(events), parts_->compressor);
+  connection->set_run_directory(request.run_directory);
   try {
     Answer answer = connection->call(std::move(message));
     connection->learn(answer);
   } catch (const base::Error& error) {
     // One that does not answer would hold the run directory; its container dies with it.
     if (error.kind() == base::Kind::Unavailable) ::kill(supervisor.pid, SIGKILL);
-    if (!somebody_listens(request.run_directory)) remove_run_directory(request.run_directory);
+    // What it refused it has taken back itself; killed on the way, it could not.
+    if (!dynamic_cast<const StepError*>(&error))
+      sweep(cgroup_path_of(request.config_json), request.run_directory);
     throw;
   }
   parts_->watcher.watch(connection);
@@ -156,6 +160,7 @@ std::optional<Task> Supervisors::reconnect(const std::filesystem::path& run_dire
   wire::Plain hello{};
   hello.head.type = wire::Type::Hello;
   Outgoing message{{reinterpret_cast<const char*>(&hello), sizeof hello}, {&event_pair.second}};
+  connection->set_run_directory(run_directory);
   try {
     Answer answer = connection->call(std::move(message));
     connection->learn(answer);

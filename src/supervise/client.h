@@ -10,9 +10,9 @@
 // or stopped delays nobody but its own callers.
 //
 // Threads: Supervisors and Task may be used from any thread; the requests of one Task are
-// put in order by a lock of its own. Events are delivered by the one thread that
-// Supervisors owns: a callback must not block and must not call a request of its own Task
-// that waits (hand the event to a queue). None arrives after its Task is destroyed.
+// put in order by a lock of its own. Events are delivered by threads that Supervisors owns,
+// those of one container one after another: a callback must not block and must not call a request
+// of its own Task that waits (hand the event to a queue). None arrives after its Task is destroyed.
 // Protocol: docs/formats/supervisor-protocol.md.
 #pragma once
 
@@ -78,8 +78,8 @@ struct Events {
   std::function<void(const Exit&)> exited;  ///< exit.json is on disk already.
   std::function<void(const ExecExit&)> exec_exited;
   std::function<void()> oom;  ///< The memory limit killed a process.
-  /// The supervisor died without a word. The container is dead when this is called; its
-  /// cgroup and run directory are the caller's to remove (remove_run_directory()).
+  /// The supervisor died without a word. The container is dead, its cgroup and its run
+  /// directory are removed. exit.json is there if it died after writing it.
   std::function<void()> lost;
 };
 
@@ -87,7 +87,7 @@ struct Events {
 /// A damaged one is an Error that names it. Format: docs/formats/exit-record.md.
 std::optional<Exit> read_exit_record(const os::Fd& data_directory);
 
-/// After `lost`: removes what the dead supervisor left at <exec-root>/c/<id>.
+/// Removes what a supervisor left at <exec-root>/c/<id> that died while no daemon was there.
 void remove_run_directory(const std::filesystem::path& run_directory);
 
 /// The service: starts supervisors, keeps a few idle ones ready, delivers events.

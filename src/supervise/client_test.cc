@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "os/process.h"
+#include "os/socket.h"
 #include "supervise/container_fixture.h"
 
 namespace wharf::supervise {
@@ -30,6 +31,20 @@ bool gone_within(pid_t pid, milliseconds time) {
   return false;
 }
 
+/// Waits until the supervisor of `run_directory` is there, and `delay_us` more.
+void kill_supervisor_at(const os::Path& run_directory, int delay_us) {
+  for (int i = 0; i < 2000; ++i) {
+    try {
+      const os::Fd socket = os::connect_unix(run_directory / "sock", SOCK_SEQPACKET);
+      std::this_thread::sleep_for(std::chrono::microseconds(delay_us));
+      ::kill(os::peer_credentials(socket).pid, SIGKILL);
+      return;
+    } catch (const base::Error&) {
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  }
+}
+
 TEST_F(ClientTest, AKilledSupervisorIsLostAndItsContainerIsDead) {
   Ends ends;
   const Task task = run("sleep 1000", ends);
@@ -37,8 +52,8 @@ TEST_F(ClientTest, AKilledSupervisorIsLostAndItsContainerIsDead) {
   ASSERT_TRUE(ends.lost());
   EXPECT_TRUE(dead(task.pid()));
   EXPECT_FALSE(ends.exit(milliseconds(20)));
-  remove_run_directory(run_directory_);
   EXPECT_FALSE(std::filesystem::exists(run_directory_));
+  EXPECT_FALSE(std::filesystem::exists("/sys/fs/cgroup/pids" + cgroup(run_directory_.filename())));
   EXPECT_FALSE(read_exit_record(os::open_file(data_, O_RDONLY | O_DIRECTORY)));
 }
 
@@ -84,6 +99,37 @@ TEST_F(ClientTest, AContainerThatEndedWithoutADaemonHasItsRecord) {
   EXPECT_FALSE(supervisors_->reconnect(run_directory_, {}));
 }
 
+TEST_F(ClientTest, ASupervisorKilledAtAnyMomentLeavesNothing) {
+  for (int round = 0; round < 40; ++round) {
+    Ends ends;
+    LaunchRequest wanted = request("while :; do echo line; done");
+    wanted.log.max_size_bytes = 100'000;
+    wanted.log.max_files = 3;
+    const std::string id = wanted.id;
+    std::jthread killer;
+    bool started = false;
+    pid_t pid = 0;
+    try {
+      const auto kill = [&, round] { kill_supervisor_at(run_directory_, round * 150); };
+      if (round % 2 == 0) killer = std::jthread(kill);
+      Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
+      pid = task.pid();
+      if (round % 2 == 1) killer = std::jthread(kill);
+      task.start();
+      started = true;
+      EXPECT_TRUE(ends.lost()) << round;
+    } catch (const base::Error&) {
+      EXPECT_FALSE(started);
+    }
+    killer = {};
+    for (int i = 0; i < 400 && std::filesystem::exists(run_directory_); ++i)
+      std::this_thread::sleep_for(milliseconds(5));
+    EXPECT_FALSE(std::filesystem::exists(run_directory_)) << round;
+    EXPECT_FALSE(std::filesystem::exists("/sys/fs/cgroup/pids" + cgroup(id))) << round;
+    EXPECT_TRUE(pid == 0 || dead(pid)) << round;
+  }
+}
+
 TEST_F(ClientTest, ADamagedRecordIsAnErrorThatNamesIt) {
   os::replace_file(temp_.path() / "exit.json", "{\"version\":1,", 0600);
   try {
@@ -108,7 +154,7 @@ TEST_F(ClientTest, AStoppedSupervisorDelaysNobodyElse) {
   ::kill(stuck.supervisor_pid(), SIGKILL);
   EXPECT_TRUE(stuck_ends.lost());
   asks.join();
-  remove_run_directory(stuck_run);
+  EXPECT_FALSE(std::filesystem::exists(stuck_run));
 }
 
 TEST_F(ClientTest, TheSameNamesCanBeStartedAgainAtOnce) {
@@ -155,7 +201,7 @@ TEST_F(ClientTest, NobodyCanWriteToTheProgramThroughASupervisor) {
   Task task = run("sleep 1000", ends);
   const std::string exe = fmt::format("/proc/{}/exe", task.supervisor_pid());
   // While it runs, writing is ETXTBSY anyhow; the mount holds also when it no longer does.
-  struct statvfs mount {};
+  struct statvfs mount{};
   const os::Fd program = os::open_file(exe, O_RDONLY);
   ASSERT_EQ(::fstatvfs(program.get(), &mount), 0);
   EXPECT_NE(mount.f_flag & ST_RDONLY, 0u);

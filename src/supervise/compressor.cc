@@ -4,9 +4,6 @@
 
 #include <vector>
 
-#include "base/log.h"
-#include "supervise/connection.h"
-
 namespace wharf::supervise {
 namespace {
 
@@ -36,42 +33,6 @@ void compress_file(const os::Fd& from, const os::Fd& into) {
     stream.avail_out = kOutputBytes;
     if (isal_deflate(&stream) != COMP_OK) base::fail(base::Kind::Internal, "compress log file");
     os::write_all(into, {output.data(), kOutputBytes - stream.avail_out});
-  }
-}
-
-Compressor::Compressor() : thread_([this](std::stop_token stop) { run(stop); }) {}
-Compressor::~Compressor() = default;
-
-void Compressor::submit(Work work) {
-  const std::scoped_lock lock(lock_);
-  queue_.push_back(std::move(work));
-  submitted_.notify_one();
-}
-
-void Compressor::run(std::stop_token stop) {
-  while (true) {
-    Work work;
-    {
-      std::unique_lock lock(lock_);
-      if (!submitted_.wait(lock, stop, [this] { return !queue_.empty(); })) return;
-      work = std::move(queue_.front());
-      queue_.pop_front();
-    }
-    bool whole = false;
-    try {
-      compress_file(work.from, work.into);
-      whole = true;
-    } catch (const base::Error& error) {
-      base::log_warn("compress a rotated log: {}", error.what());
-    }
-    const std::shared_ptr<Connection> connection = work.connection.lock();
-    if (!connection) continue;
-    try {
-      connection->call(wire::Type::Compressed, work.rotation, whole ? 1 : 0);
-    } catch (const base::Error& error) {
-      // The container has ended: its last rotated file stays as it is.
-      base::log_debug("put a compressed log in place: {}", error.what());
-    }
   }
 }
 

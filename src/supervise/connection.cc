@@ -6,9 +6,12 @@
 
 #include <cstring>
 
+#include "base/log.h"
 #include "os/poll.h"
 #include "os/pty.h"
 #include "os/socket.h"
+#include "supervise/compressor.h"
+#include "supervise/sweep.h"
 
 namespace wharf::supervise {
 namespace {
@@ -35,7 +38,7 @@ std::string as_bytes(const Message& message) {
 
 }  // namespace
 
-Connection::Connection(os::Fd command, os::Fd events, Events callbacks, Compressor& compressor)
+Connection::Connection(os::Fd command, os::Fd events, Events callbacks, Worker& compressor)
     : command_(std::move(command)),
       events_(std::move(events)),
       compressor_(compressor),
@@ -127,8 +130,10 @@ Answer Connection::call(wire::Type type, std::uint64_t id, int first, int second
 
 void Connection::learn(Answer& answer) {
   const std::scoped_lock lock(lock_);
-  if (!init_.valid() && !answer.descriptors.empty())
+  if (!init_.valid() && !answer.descriptors.empty()) {
     init_ = os::Process(answer.reply.pid, std::move(answer.descriptors.front()));
+    cgroup_path_ = answer.text;
+  }
   facts_.supervisor = answer.reply.supervisor;
   facts_.state = answer.reply.state;
   if (answer.reply.started_at_ns != 0) facts_.started_at = {answer.reply.started_at_ns};
@@ -202,12 +207,48 @@ void Connection::handle(const wire::Event& event, std::vector<os::Fd>& descripto
       return;
     case wire::Type::Rotated:
       if (descriptors.size() == 2)
-        compressor_.submit(
-            {weak_from_this(), event.exec, std::move(descriptors[0]), std::move(descriptors[1])});
+        compress(event.exec, std::move(descriptors[0]), std::move(descriptors[1]));
       return;
     default:
       return;
   }
+}
+
+void Connection::compress(std::uint64_t rotation, os::Fd from, os::Fd into) {
+  // std::function wants what can be copied.
+  const auto files = std::make_shared<std::pair<os::Fd, os::Fd>>(std::move(from), std::move(into));
+  compressor_.submit([weak = weak_from_this(), rotation, files] {
+    bool whole = false;
+    try {
+      compress_file(files->first, files->second);
+      whole = true;
+    } catch (const base::Error& error) {
+      base::log_warn("compress a rotated log: {}", error.what());
+    }
+    const std::shared_ptr<Connection> connection = weak.lock();
+    if (!connection) return;
+    try {
+      connection->call(wire::Type::Compressed, rotation, whole ? 1 : 0);
+    } catch (const base::Error& error) {
+      // The container has ended: its last rotated file stays as it is.
+      base::log_debug("put a compressed log in place: {}", error.what());
+    }
+  });
+}
+
+void Connection::sweep() const {
+  supervise::sweep(cgroup_path_, run_directory_);
+}
+
+void Connection::sweep_if_left() const {
+  std::error_code ignored;
+  // The run directory is the last thing that a supervisor removes.
+  if (std::filesystem::exists(run_directory_, ignored)) sweep();
+}
+
+bool Connection::was_started() const {
+  const std::scoped_lock delivery(delivery_);
+  return started_;
 }
 
 bool Connection::ended() const {

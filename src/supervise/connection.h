@@ -18,8 +18,8 @@
 
 #include "os/process.h"
 #include "supervise/client.h"
-#include "supervise/compressor.h"
 #include "supervise/protocol.h"
+#include "supervise/worker.h"
 
 namespace wharf::supervise {
 
@@ -37,8 +37,8 @@ struct Outgoing {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  /// `compressor` outlives all connections.
-  Connection(os::Fd command, os::Fd events, Events callbacks, Compressor& compressor);
+  /// `compressor` outlives all connections and does what compression there is.
+  Connection(os::Fd command, os::Fd events, Events callbacks, Worker& compressor);
 
   /// Sends and waits for the answer; throws when it says that the request failed.
   Answer call(Outgoing request, std::chrono::milliseconds time = kRequestTimeout);
@@ -49,6 +49,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// Takes pid, pidfd, state and times from the answer to Launch, Hello or Start.
   void learn(Answer& answer);
+
+  void set_run_directory(std::filesystem::path path) { run_directory_ = std::move(path); }
 
   const os::Fd& events_socket() const { return events_; }
   const os::Process& init() const { return init_; }
@@ -69,6 +71,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool read_event();
   /// True when `exited` was delivered.
   bool ended() const;
+  /// What the supervisor left when it was killed. Slow.
+  void sweep() const;
+  /// The same, of one that is gone, where it did not do so itself.
+  void sweep_if_left() const;
+  bool was_started() const;
   /// Only of a started container; of another its start() tells.
   void deliver_lost();
   /// False when the supervisor died before it could be said that the container is started.
@@ -83,12 +90,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Answer answer;
   };
   void read_answers(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds time);
+  void compress(std::uint64_t rotation, os::Fd from, os::Fd into);
   void handle(const wire::Event& event, std::vector<os::Fd>& descriptors);
 
   os::Fd command_;
   os::Fd events_;
   os::Process init_;
-  Compressor& compressor_;
+  std::filesystem::path run_directory_;
+  std::string cgroup_path_;
+  Worker& compressor_;
 
   mutable std::mutex lock_;
   std::condition_variable answered_;

@@ -6,9 +6,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <sstream>
+#include <thread>
 
 #include "base/ids.h"
 #include "base/json.h"
@@ -75,14 +79,19 @@ class ContainerTest : public testing::Test {
         std::make_unique<Supervisors>(Supervisors::Options{Supervisors::default_runtime(), 1});
   }
 
-  /// Removes the cgroups that a killed supervisor leaves, and the parent of all.
+  /// A test that failed may have left a container; its cgroup is ours alone.
   void TearDown() override {
     supervisors_.reset();
     for (const auto& hierarchy : std::filesystem::directory_iterator("/sys/fs/cgroup")) {
-      const os::Path parent = hierarchy.path() / "wharf-supervise-test";
+      const os::Path parent = hierarchy.path().string() + cgroup_parent();
       std::error_code none;
-      for (const auto& left : std::filesystem::directory_iterator(parent, none))
-        if (left.is_directory(none)) ::rmdir(left.path().c_str());
+      for (const auto& left : std::filesystem::directory_iterator(parent, none)) {
+        if (!left.is_directory(none)) continue;
+        std::istringstream pids(os::read_file_if_exists(left.path() / "cgroup.procs").value_or(""));
+        for (pid_t pid = 0; pids >> pid;) ::kill(pid, SIGKILL);
+        for (int i = 0; i < 100 && ::rmdir(left.path().c_str()) < 0; ++i)
+          std::this_thread::sleep_for(milliseconds(5));
+      }
       ::rmdir(parent.c_str());
     }
   }
@@ -106,7 +115,8 @@ class ContainerTest : public testing::Test {
         process_json, cgroup(id), shape.resources, shape.own_pids ? R"({"type":"pid"},)" : "");
   }
 
-  std::string cgroup(const std::string& id) const { return "/wharf-supervise-test/" + id; }
+  static std::string cgroup_parent() { return fmt::format("/wharf-supervise-test-{}", ::getpid()); }
+  static std::string cgroup(const std::string& id) { return cgroup_parent() + "/" + id; }
 
   LaunchRequest request(const std::string& script, const Shape& shape = {}) {
     LaunchRequest wanted;

@@ -121,7 +121,8 @@ struct Document {
 
 enum class State : uint32_t { Created = 0, Running = 1, Paused = 2, Ended = 3 };
 
-/// Answers every request. Text of `text_bytes` follows: why it failed.
+/// Answers every request. Text of `text_bytes` follows: why it failed; for Launch and Hello
+/// the path of the cgroup.
 /// Descriptors: Launch and Hello: pidfd of PID 1. Exec: in, out, err as asked, or the pty.
 struct Reply {
   Head head;

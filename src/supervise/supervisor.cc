@@ -203,7 +203,8 @@ void Supervisor::remove_traces() {
   close_fd(listener_);
   if (run_directory_ < 0) return;
   unlinkat(run_directory_, "sock", 0);
-  // The working directory is the run directory: its own name is reached from its parent.
+  // Its own name is reached from its parent, and its parent from inside.
+  if (fchdir(run_directory_) < 0) return;
   const base::Text<300> name("../", id_.view());
   rmdir(name.c_str());
   close_fd(run_directory_);

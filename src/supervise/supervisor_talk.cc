@@ -92,10 +92,11 @@ void Supervisor::answer(std::uint32_t number) {
   wire::Reply reply{};
   reply.head.number = number;
   const int pidfd[] = {task_.pidfd};
-  // Launch and Hello are answered with the pidfd; the others have no use for it.
+  // Launch and Hello are answered with the pidfd and the cgroup's path.
   const bool first = !introduced_ && task_.pidfd >= 0;
   introduced_ = introduced_ || first;
-  send_reply(reply, {}, {pidfd, first ? 1u : 0u});
+  const std::string_view cgroup = first ? group_.path() : std::string_view();
+  send_reply(reply, cgroup, {pidfd, first ? 1u : 0u});
 }
 
 void Supervisor::refuse(std::uint32_t number, const char* step, const base::Failure& failure) {

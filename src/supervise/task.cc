@@ -64,13 +64,13 @@ Task& Task::operator=(Task&& other) noexcept {
 
 void Task::release() noexcept {
   if (!connection_) return;
-  const bool unstarted = connection_->facts().state == wire::State::Created;
+  const bool unstarted = !connection_->was_started();
   connection_->close();
   forget_(*connection_);
   try {
     // Its names are free again when this returns, so the container can be started anew.
-    if (unstarted && connection_->init().valid())
-      os::wait_for(connection_->events_socket(), POLLHUP, kTakeBackTime);
+    if (unstarted && os::wait_for(connection_->events_socket(), POLLHUP, kTakeBackTime) != 0)
+      connection_->sweep_if_left();
   } catch (const base::Error&) {
     // Waiting is a courtesy; launch() copes with a supervisor that has not gone yet.
   }

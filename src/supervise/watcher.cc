@@ -76,11 +76,11 @@ void Watcher::ready(std::uint64_t key) {
   }
   if (!silent && connection->read_event()) return;
   // Callbacks are made without our lock: they may start and forget containers.
-  if (silent) connection->deliver_lost();
   const bool finished = silent || connection->ended();
   const std::scoped_lock lock(lock_);
   const auto found = all_.find(key);
   if (found == all_.end()) return;
+  if (silent) bury(connection);
   if (finished) return drop(key);
   supervisor_gone(key, found->second);
 }
@@ -93,6 +93,15 @@ void Watcher::supervisor_gone(std::uint64_t key, Watched& watched) {
   watched.silent = true;
   init.signal(SIGKILL);
   epoll_.add(init.pidfd(), EPOLLIN, key);
+}
+
+void Watcher::bury(std::shared_ptr<Connection> connection) {
+  // Ours to reap where the daemon adopts orphans (PR_SET_CHILD_SUBREAPER); else no child.
+  connection->init().reap();
+  sweeper_.submit([connection = std::move(connection)] {
+    connection->sweep();
+    connection->deliver_lost();
+  });
 }
 
 void Watcher::drop(std::uint64_t key) {

@@ -1,7 +1,8 @@
 // The thread that hears all supervisors: their events, their ends, and their bodies.
 //
 // One epoll for any number of containers. Room-internal, owned by Supervisors. Callbacks of
-// connections run on its thread. Functions may be called from any thread, callbacks included.
+// connections run on its thread, but `lost`: that follows the sweep, on a second one. Functions may
+// be called from any thread, callbacks included.
 #pragma once
 
 #include <map>
@@ -37,8 +38,10 @@ class Watcher {
   void run();
   void ready(std::uint64_t key);
   void supervisor_gone(std::uint64_t key, Watched& watched);
+  void bury(std::shared_ptr<Connection> connection);
   void drop(std::uint64_t key);
 
+  Worker sweeper_;
   os::Epoll epoll_;
   os::Wakeup wakeup_;
   std::mutex lock_;

@@ -44,7 +44,8 @@ Query start_query(const StartOptions& o) {
 }
 
 int start_attached(Invocation& call, const StartOptions& o) {
-  if (call.arguments().size() > 1) throw Exit(1, "you cannot start and attach multiple containers at once");
+  if (call.arguments().size() > 1)
+    throw Exit(1, "you cannot start and attach multiple containers at once");
   Daemon& daemon = call.daemon();
   const base::Json container = daemon.json({.path = id_path(call.arguments()[0]) + "/json"});
   const base::JsonObject& config = object_at(container, "Config");
@@ -54,9 +55,11 @@ int start_attached(Invocation& call, const StartOptions& o) {
   const bool auto_remove = true_at(object_at(container, "HostConfig"), "AutoRemove");
   RelayOptions options = container_relay(daemon, id, tty, take_stdin, !tty);
   if (tty && take_stdin) options.detach_keys = effective_detach_keys(call, o.detach_keys);
-  http::client::Hijacked stream = open_attach(
-      daemon, id, {take_stdin, true_at(config, "AttachStdout") || o.attach, true_at(config, "AttachStderr") || o.attach},
-      o.detach_keys);
+  http::client::Hijacked stream =
+      open_attach(daemon, id,
+                  {take_stdin, true_at(config, "AttachStdout") || o.attach,
+                   true_at(config, "AttachStderr") || o.attach},
+                  o.detach_keys);
   http::client::Response wait = open_wait(daemon, id, auto_remove ? "removed" : "next-exit");
   SignalWatch signals(tty ? SignalWatch::Which::WindowOnly : SignalWatch::Which::All);
   daemon.text({.method = "POST", .path = id_path(id) + "/start", .query = start_query(o)});
@@ -77,8 +80,10 @@ int start_command(Invocation& call) {
   FlagSet flags;
   flags.boolean(o.attach, {"attach", 'a', "", "Attach STDOUT/STDERR and forward signals"});
   flags.text(o.checkpoint, {"checkpoint", 0, "string", "Restore from this checkpoint"});
-  flags.text(o.checkpoint_directory, {"checkpoint-dir", 0, "string", "Use a custom checkpoint storage directory"});
-  flags.text(o.detach_keys, {"detach-keys", 0, "string", "Override the key sequence for detaching a container"});
+  flags.text(o.checkpoint_directory,
+             {"checkpoint-dir", 0, "string", "Use a custom checkpoint storage directory"});
+  flags.text(o.detach_keys,
+             {"detach-keys", 0, "string", "Override the key sequence for detaching a container"});
   flags.boolean(o.interactive, {"interactive", 'i', "", "Attach container's STDIN"});
   call.parse(flags, {.least = 1});
 
@@ -86,7 +91,8 @@ int start_command(Invocation& call) {
   std::vector<std::string> failed;
   for (const std::string& name : call.arguments()) {
     try {
-      call.daemon().text({.method = "POST", .path = id_path(name) + "/start", .query = start_query(o)});
+      call.daemon().text(
+          {.method = "POST", .path = id_path(name) + "/start", .query = start_query(o)});
       call.out(name + "\n");
     } catch (const DaemonError& failure) {
       call.error(std::string(failure.what()) + "\n");
@@ -94,7 +100,8 @@ int start_command(Invocation& call) {
     }
   }
   // Docker: these words begin with a capital and name all at once.
-  if (!failed.empty()) throw Exit(1, "Error: failed to start containers: " + base::join(failed, ", "));
+  if (!failed.empty())
+    throw Exit(1, "Error: failed to start containers: " + base::join(failed, ", "));
   return 0;
 }
 
@@ -103,7 +110,8 @@ int attach_command(Invocation& call) {
   bool no_stdin = false;
   bool proxy = true;
   FlagSet flags;
-  flags.text(detach_keys, {"detach-keys", 0, "string", "Override the key sequence for detaching a container"});
+  flags.text(detach_keys,
+             {"detach-keys", 0, "string", "Override the key sequence for detaching a container"});
   flags.boolean(no_stdin, {"no-stdin", 0, "", "Do not attach STDIN"});
   flags.boolean(proxy, {"sig-proxy", 0, "", "Proxy all received signals to the process", "true"});
   call.parse(flags, {.least = 1, .most = 1});
@@ -114,8 +122,10 @@ int attach_command(Invocation& call) {
   if (!true_at(state, "Running")) {
     throw Exit(1, "cannot attach to a stopped container, start it first");
   }
-  if (true_at(state, "Paused")) throw Exit(1, "cannot attach to a paused container, unpause it first");
-  if (true_at(state, "Restarting")) throw Exit(1, "cannot attach to a restarting container, wait until it is running");
+  if (true_at(state, "Paused"))
+    throw Exit(1, "cannot attach to a paused container, unpause it first");
+  if (true_at(state, "Restarting"))
+    throw Exit(1, "cannot attach to a restarting container, wait until it is running");
   const base::JsonObject& config = object_at(container, "Config");
   const std::string id(base::text_at(container.as_object(), "Id"));
   const bool tty = true_at(config, "Tty");

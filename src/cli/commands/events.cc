@@ -23,7 +23,8 @@ std::string event_time(std::int64_t unix_ns) {
   std::string zone = "Z";
   if (local.tm_gmtoff != 0) {
     const long minutes = std::labs(local.tm_gmtoff) / 60;
-    zone = fmt::format("{}{:02}:{:02}", local.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
+    zone =
+        fmt::format("{}{:02}:{:02}", local.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
   }
   return fmt::format("{}.{:09}{}", date.data(), unix_ns % 1'000'000'000, zone);
 }
@@ -43,12 +44,13 @@ std::string event_line(const base::JsonObject& event) {
   const base::Json* actor = base::find(event, "Actor");
   const base::JsonObject none;
   const base::JsonObject& who = actor && actor->is_object() ? actor->get_object() : none;
-  line += fmt::format("{}{} {} {}", line.empty() ? "" : " ", base::text_at(event, "Type"), base::text_at(event, "Action"),
-                      base::text_at(who, "ID"));
+  line += fmt::format("{}{} {} {}", line.empty() ? "" : " ", base::text_at(event, "Type"),
+                      base::text_at(event, "Action"), base::text_at(who, "ID"));
   std::map<std::string, std::string> attributes;
   const base::Json* given = base::find(who, "Attributes");
   if (given && given->is_object()) {
-    for (const auto& each : given->get_object()) attributes.emplace(each.key(), go_text(each.value()));
+    for (const auto& each : given->get_object())
+      attributes.emplace(each.key(), go_text(each.value()));
   }
   std::vector<std::string> parts;
   for (const auto& [key, value] : attributes) parts.push_back(key + "=" + value);

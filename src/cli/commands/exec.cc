@@ -24,14 +24,16 @@ struct ExecOptions {
 
 void bind(FlagSet& flags, ExecOptions& o) {
   flags.boolean(o.detach, {"detach", 'd', "", "Detached mode: run command in the background"});
-  flags.text(o.detach_keys, {"detach-keys", 0, "string", "Override the key sequence for detaching a container"});
+  flags.text(o.detach_keys,
+             {"detach-keys", 0, "string", "Override the key sequence for detaching a container"});
   flags.custom({"env", 'e', "list", "Set environment variables"},
                [&o](const std::string& text) { o.env.push_back(checked_env(text)); });
   flags.list(o.env_file, {"env-file", 0, "list", "Read in a file of environment variables"});
   flags.boolean(o.interactive, {"interactive", 'i', "", "Keep STDIN open even if not attached"});
   flags.boolean(o.privileged, {"privileged", 0, "", "Give extended privileges to the command"});
   flags.boolean(o.tty, {"tty", 't', "", "Allocate a pseudo-TTY"});
-  flags.text(o.user, {"user", 'u', "string", "Username or UID (format: \"<name|uid>[:<group|gid>]\")"});
+  flags.text(o.user,
+             {"user", 'u', "string", "Username or UID (format: \"<name|uid>[:<group|gid>]\")"});
   flags.text(o.workdir, {"workdir", 'w', "string", "Working directory inside the container"});
 }
 
@@ -47,7 +49,8 @@ base::JsonObject create_body(Invocation& call, const ExecOptions& o) {
     command.push_back(boost::json::string(call.arguments()[i]));
   }
   base::JsonArray env;
-  for (const std::string& each : read_variables(o.env_file, o.env, true)) env.push_back(boost::json::string(each));
+  for (const std::string& each : read_variables(o.env_file, o.env, true))
+    env.push_back(boost::json::string(each));
   const std::string keys = o.detach_keys.empty() ? call.config().text("detachKeys") : o.detach_keys;
   base::JsonObject body;
   body["User"] = o.user;
@@ -81,7 +84,8 @@ int run_attached(Invocation& call, const ExecOptions& o, const std::string& path
   if (o.tty && is_terminal(STDOUT_FILENO)) {
     options.resize = [&daemon, path](WindowSize size) { resize_terminal(daemon, path, size); };
   }
-  http::client::Hijacked stream = daemon.hijack({.method = "POST", .path = path + "/start", .body = start});
+  http::client::Hijacked stream =
+      daemon.hijack({.method = "POST", .path = path + "/start", .body = start});
   std::optional<RawMode> raw;
   if (o.tty && o.interactive) raw.emplace();
   std::optional<SignalWatch> signals;
@@ -110,7 +114,9 @@ int exec_command(Invocation& call) {
   if (id.empty()) throw Exit(1, "exec ID empty");
   const std::string path = "/exec/" + id;
   if (o.detach) {
-    call.daemon().text({.method = "POST", .path = path + "/start", .body = base::JsonObject{{"Detach", true}, {"Tty", o.tty}}});
+    call.daemon().text({.method = "POST",
+                        .path = path + "/start",
+                        .body = base::JsonObject{{"Detach", true}, {"Tty", o.tty}}});
     return 0;
   }
   return run_attached(call, o, path);

@@ -9,7 +9,9 @@
 namespace wharf::cli {
 namespace {
 
-std::string image_path(const std::string& name) { return "/images/" + http::percent_encode(name, "/:@"); }
+std::string image_path(const std::string& name) {
+  return "/images/" + http::percent_encode(name, "/:@");
+}
 
 }  // namespace
 
@@ -21,11 +23,13 @@ int tag_command(Invocation& call) {
   try {
     reference = oci::Reference::parse(target);
   } catch (const base::Error& wrong) {
-    throw Exit(1, fmt::format("Error parsing reference: \"{}\" is not a valid repository/tag: {}", target, wrong.what()));
+    throw Exit(1, fmt::format("Error parsing reference: \"{}\" is not a valid repository/tag: {}",
+                              target, wrong.what()));
   }
   if (reference.has_digest()) throw Exit(1, "refusing to create a tag with a digest reference");
   reference = reference.with_default_tag();
-  call.daemon().text({.method = "POST", .path = image_path(call.arguments()[0]) + "/tag",
+  call.daemon().text({.method = "POST",
+                      .path = image_path(call.arguments()[0]) + "/tag",
                       .query = {{"repo", reference.name()}, {"tag", reference.tag()}}});
   return 0;
 }
@@ -38,7 +42,8 @@ int remove_image_command(Invocation& call) {
   flags.boolean(force, {"force", 'f', "", "Force removal of the image"});
   flags.boolean(no_prune, {"no-prune", 0, "", "Do not delete untagged parents"});
   flags.list(platforms, {"platform", 0, "strings",
-                         "Remove only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"});
+                         "Remove only the given platform variant. Formatted as "
+                         "\"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"});
   call.parse(flags, {.least = 1});
   Query query;
   if (force) query.emplace_back("force", "1");
@@ -48,10 +53,12 @@ int remove_image_command(Invocation& call) {
   bool fatal = false;
   for (const std::string& name : call.arguments()) {
     try {
-      const base::Json answer = call.daemon().json({.method = "DELETE", .path = image_path(name), .query = query});
+      const base::Json answer =
+          call.daemon().json({.method = "DELETE", .path = image_path(name), .query = query});
       for (const base::Json& each : answer.as_array()) {
         for (const auto& member : each.as_object()) {
-          call.out(fmt::format("{}: {}\n", std::string_view(member.key()), std::string_view(member.value().as_string())));
+          call.out(fmt::format("{}: {}\n", std::string_view(member.key()),
+                               std::string_view(member.value().as_string())));
         }
       }
     } catch (const DaemonError& failed) {

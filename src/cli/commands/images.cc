@@ -11,17 +11,28 @@ namespace {
 ListFormat image_list(bool digests) {
   ListFormat list;
   list.type_name = "*formatter.imageContext";
-  list.table = digests ? "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
-                       : "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+  list.table =
+      digests
+          ? "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+          : "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
   list.quiet = "{{.ID}}";
-  list.raw = digests ? "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\nimage_id: {{.ID}}\n"
-                       "created_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
-                     : "repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\n"
-                       "created_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n";
+  list.raw =
+      digests
+          ? "repository: {{.Repository}}\ntag: {{.Tag}}\ndigest: {{.Digest}}\nimage_id: {{.ID}}\n"
+            "created_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
+          : "repository: {{.Repository}}\ntag: {{.Tag}}\nimage_id: {{.ID}}\n"
+            "created_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n";
   list.raw_quiet = "image_id: {{.ID}}";
-  list.headers = {{"ID", "IMAGE ID"}, {"Repository", "REPOSITORY"}, {"Tag", "TAG"}, {"Digest", "DIGEST"},
-                  {"CreatedSince", "CREATED"}, {"CreatedAt", "CREATED AT"}, {"Size", "SIZE"},
-                  {"Containers", "CONTAINERS"}, {"VirtualSize", "SIZE"}, {"SharedSize", "SHARED SIZE"},
+  list.headers = {{"ID", "IMAGE ID"},
+                  {"Repository", "REPOSITORY"},
+                  {"Tag", "TAG"},
+                  {"Digest", "DIGEST"},
+                  {"CreatedSince", "CREATED"},
+                  {"CreatedAt", "CREATED AT"},
+                  {"Size", "SIZE"},
+                  {"Containers", "CONTAINERS"},
+                  {"VirtualSize", "SIZE"},
+                  {"SharedSize", "SHARED SIZE"},
                   {"UniqueSize", "UNIQUE SIZE"}};
   return list;
 }

@@ -32,9 +32,13 @@ class InfoText {
  private:
   const Json* at(const char* key) const { return base::find(info_, key); }
   std::string text(const char* key) const { return at(key) ? go_text(*at(key)) : ""; }
-  bool is_true(const char* key) const { return at(key) && at(key)->is_bool() && at(key)->get_bool(); }
+  bool is_true(const char* key) const {
+    return at(key) && at(key)->is_bool() && at(key)->get_bool();
+  }
 
-  void line(std::string_view name, const std::string& value) { out_ += fmt::format(" {}: {}\n", name, value); }
+  void line(std::string_view name, const std::string& value) {
+    out_ += fmt::format(" {}: {}\n", name, value);
+  }
   void line_if(std::string_view name, const std::string& value) {
     if (!value.empty()) line(name, value);
   }
@@ -76,22 +80,27 @@ class InfoText {
     const JsonObject& kinds = plugins->get_object();
     line(" Volume", words(base::find(kinds, "Volume")));
     line(" Network", words(base::find(kinds, "Network")));
-    if (const std::string found = words(base::find(kinds, "Authorization")); !found.empty()) line(" Authorization", found);
+    if (const std::string found = words(base::find(kinds, "Authorization")); !found.empty())
+      line(" Authorization", found);
     line(" Log", words(base::find(kinds, "Log")));
   }
 
   std::string swarm_state() const {
     const Json* swarm = at("Swarm");
-    return swarm && swarm->is_object() ? std::string(base::text_at(swarm->get_object(), "LocalNodeState")) : "";
+    return swarm && swarm->is_object()
+               ? std::string(base::text_at(swarm->get_object(), "LocalNodeState"))
+               : "";
   }
 
   void commit(const char* name, const char* key) {
     const Json* found = at(key);
-    if (found && found->is_object()) line(name, std::string(base::text_at(found->get_object(), "ID")));
+    if (found && found->is_object())
+      line(name, std::string(base::text_at(found->get_object(), "ID")));
   }
 
   void runtimes() {
-    if (const Json* devices = at("CDISpecDirs"); devices && devices->is_array() && !devices->get_array().empty()) {
+    if (const Json* devices = at("CDISpecDirs");
+        devices && devices->is_array() && !devices->get_array().empty()) {
       out_ += " CDI spec directories:\n";
       for (const Json& each : devices->get_array()) out_ += "  " + go_text(each) + "\n";
     }
@@ -132,7 +141,8 @@ class InfoText {
     line("Architecture", text("Architecture"));
     line("CPUs", text("NCPU"));
     const Json* memory = at("MemTotal");
-    line("Total Memory", human_bytes(memory && memory->is_number() ? memory->to_number<double>() : 0));
+    line("Total Memory",
+         human_bytes(memory && memory->is_number() ? memory->to_number<double>() : 0));
     line("Name", text("Name"));
     line("ID", text("ID"));
     line("Docker Root Dir", text("DockerRootDir"));
@@ -153,13 +163,17 @@ class InfoText {
     const Json* config = at("RegistryConfig");
     if (!config || !config->is_object()) return;
     out_ += " Insecure Registries:\n";
-    if (const Json* indexes = base::find(config->get_object(), "IndexConfigs"); indexes && indexes->is_object()) {
+    if (const Json* indexes = base::find(config->get_object(), "IndexConfigs");
+        indexes && indexes->is_object()) {
       for (const auto& each : indexes->get_object()) {
-        const Json* secure = each.value().is_object() ? base::find(each.value().get_object(), "Secure") : nullptr;
-        if (secure && secure->is_bool() && !secure->get_bool()) out_ += fmt::format("  {}\n", std::string_view(each.key()));
+        const Json* secure =
+            each.value().is_object() ? base::find(each.value().get_object(), "Secure") : nullptr;
+        if (secure && secure->is_bool() && !secure->get_bool())
+          out_ += fmt::format("  {}\n", std::string_view(each.key()));
       }
     }
-    if (const Json* ranges = base::find(config->get_object(), "InsecureRegistryCIDRs"); ranges && ranges->is_array()) {
+    if (const Json* ranges = base::find(config->get_object(), "InsecureRegistryCIDRs");
+        ranges && ranges->is_array()) {
       for (const Json& each : ranges->get_array()) out_ += "  " + go_text(each) + "\n";
     }
     const Json* mirrors = base::find(config->get_object(), "Mirrors");
@@ -192,9 +206,16 @@ std::string warnings_of(const JsonObject& info) {
 }
 
 JsonObject client_info(Invocation& call) {
-  return {{"Debug", call.globals().debug}, {"Version", kVersion}, {"GitCommit", ""}, {"GoVersion", ""},
-          {"Os", "linux"}, {"Arch", "amd64"}, {"BuildTime", ""}, {"Context", call.target().context_name},
-          {"Plugins", base::JsonArray()}, {"Warnings", nullptr}};
+  return {{"Debug", call.globals().debug},
+          {"Version", kVersion},
+          {"GitCommit", ""},
+          {"GoVersion", ""},
+          {"Os", "linux"},
+          {"Arch", "amd64"},
+          {"BuildTime", ""},
+          {"Context", call.target().context_name},
+          {"Plugins", base::JsonArray()},
+          {"Warnings", nullptr}};
 }
 
 }  // namespace
@@ -223,9 +244,10 @@ int info_command(Invocation& call) {
     }
     return 0;
   }
-  call.out(fmt::format("Client:\n Version:    {}\n Context:    {}\n Debug Mode: {}\n\nServer:\n", kVersion,
-                       call.target().context_name, call.globals().debug));
-  if (!failure.empty()) throw Exit(1, fmt::format("ERROR: {}\nerrors pretty printing info", failure));
+  call.out(fmt::format("Client:\n Version:    {}\n Context:    {}\n Debug Mode: {}\n\nServer:\n",
+                       kVersion, call.target().context_name, call.globals().debug));
+  if (!failure.empty())
+    throw Exit(1, fmt::format("ERROR: {}\nerrors pretty printing info", failure));
   call.out(InfoText(info).run());
   call.error(warnings_of(info));
   return 0;

@@ -6,6 +6,7 @@
 #include "cli/format.h"
 #include "cli/json_text.h"
 #include "cli/list_flags.h"
+#include "cli/pulling.h"
 #include "http/url.h"
 
 namespace wharf::cli {
@@ -20,15 +21,32 @@ struct Kind {
 
 /// In the order in which a bare name is looked for.
 constexpr Kind kKinds[] = {
-    {"container", "/containers/", "/json"}, {"image", "/images/", "/json"},   {"network", "/networks/", ""},
-    {"volume", "/volumes/", ""},            {"service", "/services/", "", true}, {"task", "/tasks/", "", true},
-    {"node", "/nodes/", "", true},          {"plugin", "/plugins/", "/json"}, {"secret", "/secrets/", "", true},
-    {"config", "/configs/", "", true},
+    {"container", "/containers/", "/json"}, {"image", "/images/", "/json"},
+    {"network", "/networks/", ""},          {"volume", "/volumes/", ""},
+    {"service", "/services/", "", true},    {"task", "/tasks/", "", true},
+    {"node", "/nodes/", "", true},          {"plugin", "/plugins/", "/json"},
+    {"secret", "/secrets/", "", true},      {"config", "/configs/", "", true},
 };
 
-std::string fetch(Invocation& call, const Kind& kind, const std::string& name, bool size) {
+constexpr std::string_view kPlatformUsage =
+    "Inspect a specific platform of the multi-platform image.\n"
+    "If the image or the server is not multi-platform capable, the command will error out if the "
+    "platform does not match.\n"
+    "'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)";
+
+struct Wanted {
+  bool size = false;
+  std::string platform = {};
+};
+
+std::string fetch(Invocation& call, const Kind& kind, const std::string& name,
+                  const Wanted& wanted) {
   Daemon::Call request{.path = kind.path + http::percent_encode(name, "/:@") + kind.tail};
-  if (size && std::string_view(kind.type) == "container") request.query.emplace_back("size", "1");
+  if (!wanted.platform.empty()) {
+    request.query.emplace_back("platform", platform_json(wanted.platform));
+  }
+  if (wanted.size && std::string_view(kind.type) == "container")
+    request.query.emplace_back("size", "1");
   return call.daemon().text(request);
 }
 
@@ -37,7 +55,7 @@ std::string find_any(Invocation& call, const std::string& name, bool size) {
   for (const Kind& kind : kKinds) {
     if (kind.swarm && !swarm) continue;
     try {
-      return fetch(call, kind, name, size);
+      return fetch(call, kind, name, {.size = size});
     } catch (const DaemonError& failed) {
       // A daemon outside a swarm, or without plugins, says so for all objects of that kind.
       const bool not_offered = failed.status() == 501 || failed.status() == 503;
@@ -70,7 +88,8 @@ int inspect_all(Invocation& call, const std::string& format,
         out += formatted_value(format, base::parse_json(text));
       }
     } catch (const TemplateFailure& failed) {
-      // Docker: what a failing template wrote until then still comes, one that is no template prints nothing.
+      // Docker: what a failing template wrote until then still comes, one that is no template
+      // prints nothing.
       if (failed.status != 64) call.out(out + failed.written + "\n");
       throw Exit(failed.status, failed.what());
     } catch (const DaemonError& failed) {
@@ -93,19 +112,29 @@ int inspect_all(Invocation& call, const std::string& format,
 
 int inspect_kind(Invocation& call, const Kind& kind, bool sized) {
   std::string format;
-  std::vector<std::string> platforms;
+  std::string platform;
   bool size = false;
   FlagSet flags;
   flags.text(format, {"format", 'f', "string", kValueFormatUsage});
-  if (sized) flags.boolean(size, {"size", 's', "", "Display total file sizes"});
+  if (sized) {
+    flags.boolean(size, {"size", 's', "", "Display total file sizes"});
+  } else {
+    flags.text(platform, {"platform", 0, "string", kPlatformUsage});
+  }
   call.parse(flags, {.least = 1});
-  return inspect_all(call, format, [&](const std::string& name) { return fetch(call, kind, name, size); });
+  return inspect_all(call, format, [&](const std::string& name) {
+    return fetch(call, kind, name, {.size = size, .platform = platform});
+  });
 }
 
 }  // namespace
 
-int inspect_container_command(Invocation& call) { return inspect_kind(call, kKinds[0], true); }
-int inspect_image_command(Invocation& call) { return inspect_kind(call, kKinds[1], false); }
+int inspect_container_command(Invocation& call) {
+  return inspect_kind(call, kKinds[0], true);
+}
+int inspect_image_command(Invocation& call) {
+  return inspect_kind(call, kKinds[1], false);
+}
 
 int inspect_command(Invocation& call) {
   std::string format;
@@ -116,13 +145,20 @@ int inspect_command(Invocation& call) {
   flags.boolean(size, {"size", 's', "", "Display total file sizes if the type is container"});
   flags.text(type, {"type", 0, "string", "Only inspect objects of the given type"});
   call.parse(flags, {.least = 1});
-  if (flags.given("type") && type.empty()) throw Exit(1, "type is empty: must be one of \"config\", \"container\", \"image\", \"network\", \"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"");
+  if (flags.given("type") && type.empty())
+    throw Exit(1,
+               "type is empty: must be one of \"config\", \"container\", \"image\", \"network\", "
+               "\"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"");
   const Kind* kind = kind_named(type);
   if (!type.empty() && !kind) {
-    throw Exit(1, fmt::format("unknown type: {}: must be one of \"config\", \"container\", \"image\", \"network\", \"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"", base::quoted(type)));
+    throw Exit(
+        1, fmt::format(
+               "unknown type: {}: must be one of \"config\", \"container\", \"image\", "
+               "\"network\", \"node\", \"plugin\", \"secret\", \"service\", \"task\", \"volume\"",
+               base::quoted(type)));
   }
   return inspect_all(call, format, [&](const std::string& name) {
-    return kind ? fetch(call, *kind, name, size) : find_any(call, name, size);
+    return kind ? fetch(call, *kind, name, {.size = size}) : find_any(call, name, size);
   });
 }
 

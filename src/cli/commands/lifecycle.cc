@@ -34,8 +34,12 @@ int stop_or_restart(Invocation& call, Pace pace, const char* verb) {
 
 }  // namespace
 
-int stop_command(Invocation& call) { return stop_or_restart(call, Pace::AllAtOnce, "stop"); }
-int restart_command(Invocation& call) { return stop_or_restart(call, Pace::OneByOne, "restart"); }
+int stop_command(Invocation& call) {
+  return stop_or_restart(call, Pace::AllAtOnce, "stop");
+}
+int restart_command(Invocation& call) {
+  return stop_or_restart(call, Pace::OneByOne, "restart");
+}
 
 int kill_command(Invocation& call) {
   std::string signal;
@@ -64,9 +68,11 @@ int remove_container_command(Invocation& call) {
   bool link = false;
   bool volumes = false;
   FlagSet flags;
-  flags.boolean(force, {"force", 'f', "", "Force the removal of a running container (uses SIGKILL)"});
+  flags.boolean(force,
+                {"force", 'f', "", "Force the removal of a running container (uses SIGKILL)"});
   flags.boolean(link, {"link", 'l', "", "Remove the specified link"});
-  flags.boolean(volumes, {"volumes", 'v', "", "Remove anonymous volumes associated with the container"});
+  flags.boolean(volumes,
+                {"volumes", 'v', "", "Remove anonymous volumes associated with the container"});
   call.parse(flags, {.least = 1});
   Query query;
   if (force) query.emplace_back("force", "1");
@@ -95,9 +101,12 @@ int rename_command(Invocation& call) {
     throw Exit(1, "Error: Neither old nor new names may be empty");
   }
   try {
-    call.daemon().text({.method = "POST", .path = id_path(name) + "/rename", .query = {{"name", call.arguments()[1]}}});
+    call.daemon().text({.method = "POST",
+                        .path = id_path(name) + "/rename",
+                        .query = {{"name", call.arguments()[1]}}});
   } catch (const DaemonError& failed) {
-    throw Exit(1, fmt::format("{}\nError: failed to rename container named {}", failed.what(), name));
+    throw Exit(1,
+               fmt::format("{}\nError: failed to rename container named {}", failed.what(), name));
   }
   return 0;
 }

@@ -46,15 +46,18 @@ int load_command(Invocation& call) {
   FlagSet flags;
   flags.text(input, {"input", 'i', "string", "Read from tar archive file, instead of STDIN"});
   flags.text(platform, {"platform", 0, "string",
-                        "Load only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"});
+                        "Load only the given platform variant. Formatted as "
+                        "\"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"});
   flags.boolean(quiet, {"quiet", 'q', "", "Suppress the load output"});
   call.parse(flags, {.most = 0});
 
   const os::Fd file = open_input(input);
-  if (input.empty() && is_terminal(STDIN_FILENO)) throw Exit(1, "requested load from stdin, but stdin is empty");
+  if (input.empty() && is_terminal(STDIN_FILENO))
+    throw Exit(1, "requested load from stdin, but stdin is empty");
   // Docker: bars are of no use without a terminal, so the daemon is not asked for them.
   const bool silent = quiet || !is_terminal(STDOUT_FILENO);
-  Daemon::Call request{.method = "POST", .path = "/images/load", .query = {{"quiet", silent ? "1" : "0"}}};
+  Daemon::Call request{
+      .method = "POST", .path = "/images/load", .query = {{"quiet", silent ? "1" : "0"}}};
   if (!platform.empty()) request.query.emplace_back("platform", platform_json(platform));
   send_file(request, file);
   http::client::Response response = call.daemon().call(request);
@@ -69,7 +72,8 @@ int import_command(Invocation& call) {
   FlagSet flags;
   flags.list(changes, {"change", 'c', "list", "Apply Dockerfile instruction to the created image"});
   flags.text(message, {"message", 'm', "string", "Set commit message for imported image"});
-  flags.text(platform, {"platform", 0, "string", "Set platform if server is multi-platform capable"});
+  flags.text(platform,
+             {"platform", 0, "string", "Set platform if server is multi-platform capable"});
   call.parse(flags, {.least = 1});
 
   const std::string& source = call.arguments()[0];
@@ -100,8 +104,9 @@ int save_command(Invocation& call) {
   std::vector<std::string> platforms;
   FlagSet flags;
   flags.text(output, {"output", 'o', "string", "Write to a file, instead of STDOUT"});
-  flags.list(platforms, {"platform", 0, "strings",
-                         "Save only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"});
+  flags.list(platforms, {"platform", 0, "string",
+                         "Save only the given platform variant. Formatted as "
+                         "\"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"});
   call.parse(flags, {.least = 1});
 
   if (output.empty() && is_terminal(STDOUT_FILENO)) {
@@ -109,13 +114,18 @@ int save_command(Invocation& call) {
   }
   Daemon::Call request{.path = "/images/get"};
   for (const std::string& name : call.arguments()) request.query.emplace_back("names", name);
-  for (const std::string& each : platforms) request.query.emplace_back("platform", platform_json(each));
+  for (const std::string& each : platforms)
+    request.query.emplace_back("platform", platform_json(each));
   http::client::Response response = call.daemon().call(request);
-  os::Fd file(output.empty() ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
-                             : ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) throw Exit(1, fmt::format("failed to save image: {}", base::errno_error(errno, "open " + output).what()));
+  os::Fd file(output.empty()
+                  ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+                  : ::open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file)
+    throw Exit(1, fmt::format("failed to save image: {}",
+                              base::errno_error(errno, "open " + output).what()));
   std::array<char, 65536> buffer;
-  while (const std::size_t n = response.read_some(buffer)) os::write_all(file, std::string_view(buffer.data(), n));
+  while (const std::size_t n = response.read_some(buffer))
+    os::write_all(file, std::string_view(buffer.data(), n));
   return 0;
 }
 

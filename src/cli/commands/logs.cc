@@ -18,11 +18,14 @@ int logs_command(Invocation& call) {
   flags.boolean(details, {"details", 0, "", "Show extra details provided to logs"});
   flags.boolean(follow, {"follow", 'f', "", "Follow log output"});
   flags.text(since, {"since", 0, "string",
-                     "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"});
-  flags.text(tail, {"tail", 'n', "string", "Number of lines to show from the end of the logs", "\"all\""});
+                     "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. "
+                     "\"42m\" for 42 minutes)"});
+  flags.text(
+      tail, {"tail", 'n', "string", "Number of lines to show from the end of the logs", "\"all\""});
   flags.boolean(timestamps, {"timestamps", 't', "", "Show timestamps"});
   flags.text(until, {"until", 0, "string",
-                     "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"});
+                     "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative "
+                     "(e.g. \"42m\" for 42 minutes)"});
   call.parse(flags, {.least = 1, .most = 1});
 
   const std::string& name = call.arguments()[0];
@@ -35,7 +38,8 @@ int logs_command(Invocation& call) {
   if (timestamps) query.emplace_back("timestamps", "1");
   if (!until.empty()) query.emplace_back("until", time_parameter(until, "until"));
   const std::string id(base::text_at(container.as_object(), "Id"));
-  http::client::Response response = call.daemon().call({.path = id_path(id) + "/logs", .query = query});
+  http::client::Response response =
+      call.daemon().call({.path = id_path(id) + "/logs", .query = query});
   const bool raw = tty && tty->is_bool() && tty->get_bool();
   StdcopyReader frames;
   std::array<char, 32768> buffer;

@@ -12,7 +12,8 @@ constexpr Columns kTopColumns = {20, 3};
 
 std::string row_of(const base::Json& cells) {
   std::vector<std::string> texts;
-  for (const base::Json& each : cells.as_array()) texts.emplace_back(std::string_view(each.as_string()));
+  for (const base::Json& each : cells.as_array())
+    texts.emplace_back(std::string_view(each.as_string()));
   return base::join(texts, "\t") + "\n";
 }
 
@@ -20,13 +21,15 @@ using Bindings = std::map<std::string, std::vector<std::string>>;
 
 std::string address(const base::JsonObject& binding) {
   const std::string ip(base::text_at(binding, "HostIp"));
-  return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" + std::string(base::text_at(binding, "HostPort"));
+  return (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + ":" +
+         std::string(base::text_at(binding, "HostPort"));
 }
 
 Bindings bindings_of(const base::Json& container) {
   Bindings out;
   const base::Json* settings = base::find(container.as_object(), "NetworkSettings");
-  const base::Json* ports = settings && settings->is_object() ? base::find(settings->get_object(), "Ports") : nullptr;
+  const base::Json* ports =
+      settings && settings->is_object() ? base::find(settings->get_object(), "Ports") : nullptr;
   if (!ports || !ports->is_object()) return out;
   for (const auto& port : ports->get_object()) {
     if (!port.value().is_array()) continue;
@@ -39,7 +42,9 @@ Bindings bindings_of(const base::Json& container) {
 
 /// "80/tcp" before "443/tcp": by number, then protocol.
 bool port_less(const std::string& a, const std::string& b) {
-  const auto key = [](const std::string& text) { return std::pair(std::atoi(text.c_str()), text.substr(text.find('/') + 1)); };
+  const auto key = [](const std::string& text) {
+    return std::pair(std::atoi(text.c_str()), text.substr(text.find('/') + 1));
+  };
   return key(a) < key(b);
 }
 
@@ -51,7 +56,8 @@ int top_command(Invocation& call) {
   Query query;
   const std::vector<std::string> options(call.arguments().begin() + 1, call.arguments().end());
   if (!options.empty()) query.emplace_back("ps_args", base::join(options, " "));
-  const base::Json answer = call.daemon().json({.path = id_path(call.arguments()[0]) + "/top", .query = query});
+  const base::Json answer =
+      call.daemon().json({.path = id_path(call.arguments()[0]) + "/top", .query = query});
   std::string text = row_of(answer.at("Titles"));
   for (const base::Json& each : answer.at("Processes").as_array()) text += row_of(each);
   call.out(aligned(text, kTopColumns));
@@ -79,7 +85,8 @@ int port_command(Invocation& call) {
   try {
     number = parse_unsigned(asked.substr(0, slash), 16);
   } catch (const UsageError& wrong) {
-    throw Exit(1, fmt::format("Error: invalid port ({}): {}", asked.substr(0, slash), wrong.what()));
+    throw Exit(1,
+               fmt::format("Error: invalid port ({}): {}", asked.substr(0, slash), wrong.what()));
   }
   const auto found = bindings.find(fmt::format("{}/{}", number, protocol));
   if (found == bindings.end()) {

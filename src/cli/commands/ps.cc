@@ -11,18 +11,33 @@ namespace {
 ListFormat container_list(bool size) {
   ListFormat list;
   list.type_name = "*formatter.ContainerContext";
-  list.table = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
+  list.table =
+      "table "
+      "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
   if (size) list.table += "\t{{.Size}}";
   list.quiet = "{{.ID}}";
-  list.raw = "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n"
-             "state: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\n"
-             "labels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n";
+  list.raw =
+      "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: "
+      "{{.CreatedAt}}\n"
+      "state: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\n"
+      "labels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n";
   if (size) list.raw += "size: {{.Size}}\n";
   list.raw_quiet = "container_id: {{.ID}}";
-  list.headers = {{"ID", "CONTAINER ID"}, {"Names", "NAMES"}, {"Image", "IMAGE"}, {"Command", "COMMAND"},
-                  {"CreatedAt", "CREATED AT"}, {"RunningFor", "CREATED"}, {"Ports", "PORTS"}, {"State", "STATE"},
-                  {"Status", "STATUS"}, {"Size", "SIZE"}, {"Labels", "LABELS"}, {"Mounts", "MOUNTS"},
-                  {"LocalVolumes", "LOCAL VOLUMES"}, {"Networks", "NETWORKS"}, {"Platform", "PLATFORM"}};
+  list.headers = {{"ID", "CONTAINER ID"},
+                  {"Names", "NAMES"},
+                  {"Image", "IMAGE"},
+                  {"Command", "COMMAND"},
+                  {"CreatedAt", "CREATED AT"},
+                  {"RunningFor", "CREATED"},
+                  {"Ports", "PORTS"},
+                  {"State", "STATE"},
+                  {"Status", "STATUS"},
+                  {"Size", "SIZE"},
+                  {"Labels", "LABELS"},
+                  {"Mounts", "MOUNTS"},
+                  {"LocalVolumes", "LOCAL VOLUMES"},
+                  {"Networks", "NETWORKS"},
+                  {"Platform", "PLATFORM"}};
   return list;
 }
 
@@ -38,8 +53,10 @@ int ps_command(Invocation& call) {
   list.bind(flags, "Only display container IDs");
   flags.boolean(all, {"all", 'a', "", "Show all containers (default shows just running)"});
   flags.boolean(size, {"size", 's', "", "Display total file sizes"});
-  flags.boolean(latest, {"latest", 'l', "", "Show the latest created container (includes all states)"});
-  flags.integer(last, {"last", 'n', "int", "Show n last created containers (includes all states)", "-1"});
+  flags.boolean(latest,
+                {"latest", 'l', "", "Show the latest created container (includes all states)"});
+  flags.integer(last,
+                {"last", 'n', "int", "Show n last created containers (includes all states)", "-1"});
   call.parse(flags, {.most = 0});
 
   const ListFormat format = container_list(size);

@@ -18,20 +18,27 @@ struct RunOptions {
 
 void bind_run_flags(FlagSet& flags, RunOptions& o) {
   bind_container_flags(flags, o.container);
-  flags.boolean(o.detach, {"detach", 'd', "", "Run container in background and print container ID"});
-  flags.boolean(o.signal_proxy, {"sig-proxy", 0, "", "Proxy received signals to the process", "true"});
+  flags.text(o.container.pull,
+             {"pull", 0, "string", "Pull image before running (\"always\", \"missing\", \"never\")",
+              "\"missing\""});
+  flags.boolean(o.detach,
+                {"detach", 'd', "", "Run container in background and print container ID"});
+  flags.boolean(o.signal_proxy,
+                {"sig-proxy", 0, "", "Proxy received signals to the process", "true"});
   flags.text(o.detach_keys,
              {"detach-keys", 0, "string", "Override the key sequence for detaching a container"});
 }
 
 AttachStreams streams_of(const base::JsonObject& body) {
-  return {body.at("AttachStdin").get_bool(), body.at("AttachStdout").get_bool(), body.at("AttachStderr").get_bool()};
+  return {body.at("AttachStdin").get_bool(), body.at("AttachStdout").get_bool(),
+          body.at("AttachStderr").get_bool()};
 }
 
 base::JsonObject body_for(RunOptions& o, const std::vector<std::string>& arguments) {
   base::JsonObject body = container_body(o.container, arguments);
   if (o.detach) {
-    for (const char* each : {"AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce"}) body[each] = false;
+    for (const char* each : {"AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce"})
+      body[each] = false;
   }
   const WindowSize size = is_terminal(STDOUT_FILENO) ? window_size() : WindowSize{};
   body["HostConfig"].as_object()["ConsoleSize"] = base::JsonArray{size.height, size.width};
@@ -49,13 +56,15 @@ void start(Invocation& call, const std::string& id, http::client::Response* remo
   }
 }
 
-int run_attached(Invocation& call, const RunOptions& o, const std::string& id, AttachStreams streams) {
+int run_attached(Invocation& call, const RunOptions& o, const std::string& id,
+                 AttachStreams streams) {
   Daemon& daemon = call.daemon();
   const bool tty = o.container.tty;
   RelayOptions options = container_relay(daemon, id, tty, streams.in, o.signal_proxy);
   if (streams.in && tty) options.detach_keys = effective_detach_keys(call, o.detach_keys);
   http::client::Hijacked stream = open_attach(daemon, id, streams, o.detach_keys);
-  http::client::Response wait = open_wait(daemon, id, o.container.auto_remove ? "removed" : "next-exit");
+  http::client::Response wait =
+      open_wait(daemon, id, o.container.auto_remove ? "removed" : "next-exit");
   std::optional<RawMode> raw;
   if (streams.in && tty) raw.emplace();
   // Signals are held from here on: one that comes before the start is forwarded after it.
@@ -96,7 +105,8 @@ int run_command(Invocation& call) {
   try {
     return run_created(call, o);
   } catch (const Exit& exit) {
-    if (exit.status() != 1 || std::string_view(exit.what()).find("TTY") != std::string_view::npos) throw;
+    if (exit.status() != 1 || std::string_view(exit.what()).find("TTY") != std::string_view::npos)
+      throw;
     fail_with_hint(call, 125, exit.what());
   } catch (const std::exception& failed) {
     fail_with_hint(call, 125, failed.what());
@@ -107,6 +117,10 @@ int create_command(Invocation& call) {
   ContainerOptions o;
   FlagSet flags(FlagSet::Stop::AtFirstArgument);
   bind_container_flags(flags, o);
+  // Docker: the stray bar is in its own text.
+  flags.text(o.pull,
+             {"pull", 0, "string",
+              "Pull image before creating (\"always\", \"|missing\", \"never\")", "\"missing\""});
   call.parse(flags, {.least = 1});
   note_given_flags(o, flags);
   try {

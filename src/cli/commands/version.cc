@@ -1,3 +1,5 @@
+#include "cli/version.h"
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "base/time.h"
@@ -6,7 +8,6 @@
 #include "cli/format.h"
 #include "cli/list_flags.h"
 #include "cli/table.h"
-#include "cli/version.h"
 
 namespace wharf::cli {
 namespace {
@@ -28,7 +29,8 @@ base::JsonObject client_version(Invocation& call, const std::string& api_version
 
 std::string_view text_in(const base::JsonObject& object, const char* outer, const char* inner) {
   const base::Json* value = base::find(object, outer);
-  return value && value->is_object() ? base::text_at(value->get_object(), inner) : std::string_view();
+  return value && value->is_object() ? base::text_at(value->get_object(), inner)
+                                     : std::string_view();
 }
 
 void add_line(std::string& out, const char* indent, std::string_view name, std::string_view value) {
@@ -43,7 +45,8 @@ std::string client_text(const base::JsonObject& client) {
     api += fmt::format(" (downgraded from {})", base::text_at(client, "DefaultAPIVersion"));
   }
   add_line(out, " ", "API version", api);
-  add_line(out, " ", "OS/Arch", fmt::format("{}/{}", base::text_at(client, "Os"), base::text_at(client, "Arch")));
+  add_line(out, " ", "OS/Arch",
+           fmt::format("{}/{}", base::text_at(client, "Os"), base::text_at(client, "Arch")));
   add_line(out, " ", "Context", base::text_at(client, "Context"));
   return aligned(out, kColumns);
 }
@@ -67,12 +70,13 @@ std::string engine_text(const base::JsonObject& component) {
   const base::JsonObject& details = found && found->is_object() ? found->get_object() : none;
   std::string out;
   out += fmt::format("  Version:\t{}\n", base::text_at(component, "Version"));
-  out += fmt::format("  API version:\t{} (minimum version {})\n", base::text_at(details, "ApiVersion"),
-                     base::text_at(details, "MinAPIVersion"));
+  out += fmt::format("  API version:\t{} (minimum version {})\n",
+                     base::text_at(details, "ApiVersion"), base::text_at(details, "MinAPIVersion"));
   out += fmt::format("  Go version:\t{}\n", base::text_at(details, "GoVersion"));
   out += fmt::format("  Git commit:\t{}\n", base::text_at(details, "GitCommit"));
   out += fmt::format("  Built:\t{}\n", build_time(base::text_at(details, "BuildTime")));
-  out += fmt::format("  OS/Arch:\t{}/{}\n", base::text_at(details, "Os"), base::text_at(details, "Arch"));
+  out += fmt::format("  OS/Arch:\t{}/{}\n", base::text_at(details, "Os"),
+                     base::text_at(details, "Arch"));
   out += fmt::format("  Experimental:\t{}\n", base::text_at(details, "Experimental"));
   return out;
 }
@@ -92,7 +96,8 @@ std::string server_text(const base::JsonObject& server) {
     out += fmt::format("  Version:\t{}\n", base::text_at(component, "Version"));
     std::map<std::string, std::string> details;
     if (const base::Json* found = base::find(component, "Details"); found && found->is_object()) {
-      for (const auto& detail : found->get_object()) details.emplace(detail.key(), go_text(detail.value()));
+      for (const auto& detail : found->get_object())
+        details.emplace(detail.key(), go_text(detail.value()));
     }
     for (const auto& [key, value] : details) out += fmt::format("  {}:\t{}\n", key, value);
   }

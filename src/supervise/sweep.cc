@@ -1,0 +1,49 @@
+#include "supervise/sweep.h"
+
+#include <signal.h>
+
+#include <memory>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "cgroup/group.h"
+#include "supervise/client.h"
+
+namespace wharf::supervise {
+namespace {
+
+bool remove_cgroup(const std::string& path, base::Failure& failure) {
+  // Some 20 KB: too much for the stack of a thread.
+  const auto hierarchies = std::make_unique<cgroup::Hierarchies>();
+  cgroup::Group group;
+  return cgroup::discover(*hierarchies, failure) && group.open(*hierarchies, path, failure) &&
+         group.signal_all(SIGKILL, failure) && group.remove(kSweepMs, failure);
+}
+
+}  // namespace
+
+void sweep(const std::string& cgroup_path, const std::filesystem::path& run_directory) {
+  base::Failure failure;
+  if (!cgroup_path.empty() && !remove_cgroup(cgroup_path, failure))
+    base::log_warn("remove cgroup {} of a supervisor that was killed: {}", cgroup_path,
+                   failure.text.view());
+  try {
+    remove_run_directory(run_directory);
+  } catch (const base::Error& error) {
+    base::log_warn("a supervisor that was killed: {}", error.what());
+  }
+}
+
+std::string cgroup_path_of(std::string_view config_json) {
+  try {
+    const base::Json config = base::parse_json(config_json);
+    const base::Json* part =
+        config.is_object() ? base::find(config.get_object(), "linux") : nullptr;
+    if (!part || !part->is_object()) return {};
+    return std::string(base::text_at(part->get_object(), "cgroupsPath"));
+  } catch (const base::Error&) {
+    return {};  // The supervisor refuses such a config before it makes anything.
+  }
+}
+
+}  // namespace wharf::supervise
