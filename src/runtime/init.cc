@@ -120,7 +120,13 @@ void set_personality(Init& init) {
 }
 
 /// In a user namespace the caller does it: only who is privileged outside raises hard limits.
-/// After this at most stat(2) is needed until execve: a limit of few descriptors is no trap.
+void raise_own_limits(Init& init) {
+  if (init.in_user_namespace()) return;
+  base::Failure failure;
+  if (!raise_limits(*init.spec.process, failure)) init.report.send(failure);
+}
+
+/// When no further descriptor is needed: a limit of four must not keep init from its start.
 void set_limits(Init& init) {
   if (init.in_user_namespace()) return;
   base::Failure failure;
@@ -168,7 +174,7 @@ void run_init(Init& init) {
   set_personality(init);
   char** environment = complete_environment(process);
   write_labels(init.report, process);
-  set_limits(init);
+  raise_own_limits(init);
   take_identity(init.report, process, init.seccomp >= 0);
   end_with_caller(init);
   enter_working_directory(init.report, process);
@@ -177,6 +183,7 @@ void run_init(Init& init) {
   const Filter filter = map_filter(init.report, init.seccomp, init.seccomp_flags);
   await_start(init);
   run_stage(init, init.spec.hooks.start_container, "startContainer", "created");
+  set_limits(init);
   close_rest(init);
   finish_identity(init.report, process, filter);
   execute(program.c_str(), process.args.data(), environment);
