@@ -26,13 +26,25 @@ def test_ping(daemon):
     assert status == 200 and headers["content-length"] == "0"
 
 
-@pytest.mark.parametrize("version", ["1.24", "1.30", "1.40", "1.44", "1.47", "1.51"])
-def test_versions_are_negotiated(daemon, version):
+def answers(daemon, version):
     status, body = daemon.api("GET", f"/v{version}/version")
     assert status == 200 and body["ApiVersion"]
-    client = subprocess.run(["docker", "version", "--format", "{{.Server.Version}}"], env={**daemon.environment(), "DOCKER_API_VERSION": version},
-                            capture_output=True, text=True)
-    assert client.returncode == 0
+    client = subprocess.run(["docker", "ps"], env={**daemon.environment(), "DOCKER_API_VERSION": version}, capture_output=True, text=True)
+    assert client.returncode == 0, client.stderr
+
+
+@pytest.mark.parametrize("version", ["1.40", "1.44", "1.47", "1.51"])
+def test_versions_are_negotiated(daemon, version):
+    answers(daemon, version)
+
+
+def test_old_versions_are_spoken_where_the_configuration_asks_for_them(own_daemon):
+    """Docker: the lowest is 1.40 unless min-api-version says less; 1.24 is the floor."""
+    own_daemon.stop()
+    (own_daemon.home / "daemon.json").write_text('{"min-api-version": "1.24"}')
+    own_daemon.start()
+    for version in ("1.24", "1.30", "1.39"):
+        answers(own_daemon, version)
 
 
 def test_too_new_and_too_old(daemon):
@@ -58,7 +70,7 @@ def test_info_and_version_tell_the_truth(daemon):
     assert info["Driver"] == "overlayfs" and ["driver-type", "io.containerd.snapshotter.v1"] in info["DriverStatus"]
     assert info["NCPU"] >= 1 and info["MemTotal"] > 1 << 28 and info["DockerRootDir"] == str(daemon.data)
     version = json.loads(daemon.out("version", "--format", "{{json .Server}}"))
-    assert version["Os"] == "linux" and version["MinAPIVersion"] == "1.24"
+    assert version["Os"] == "linux" and version["MinAPIVersion"] == "1.40"
 
 
 def test_the_stock_clients_info_and_system_commands_work(daemon):

@@ -75,6 +75,7 @@ void Server::admit(const Listener& listener, os::Fd client) {
     if (threads_ >= limit_)
       return turn_away(client, "too many connections: the daemon serves at most 4096 at once");
     ++threads_;
+    ++accepted_;
   }
   const auto owned = std::make_shared<os::Fd>(std::move(client));
   try {
@@ -129,6 +130,11 @@ void Server::converse(Connection& connection) {
 std::size_t Server::connections() const {
   const std::lock_guard lock(mutex_);
   return threads_;
+}
+
+std::uint64_t Server::accepted() const {
+  const std::lock_guard lock(mutex_);
+  return accepted_;
 }
 
 void Server::stop(int grace_ms) {

@@ -46,6 +46,9 @@ class Server {
 
   std::size_t connections() const;
 
+  /// How many there were since the start.
+  std::uint64_t accepted() const;
+
  private:
   void accept_clients(const Listener& listener);
   void admit(const Listener& listener, os::Fd client);
@@ -62,6 +65,7 @@ class Server {
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   std::size_t threads_ = 0;
+  std::uint64_t accepted_ = 0;
   bool stopping_ = false;
   std::list<Connection*> live_;
 };

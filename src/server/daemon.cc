@@ -1,7 +1,6 @@
 #include "server/daemon.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "os/file.h"
 #include "server/dispatch.h"
 #include "server/listen.h"
+#include "server/memory.h"
 #include "server/notify.h"
 #include "server/pid_file.h"
 
@@ -28,24 +28,6 @@ using engine::Settings;
 
 constexpr int kUsageStatus = 125;  // Docker: wrong flags.
 constexpr int kSignalsBeforeForce = 3;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kStackBytes = 8 << 20;
-#else
-constexpr std::size_t kStackBytes = 256 << 10;
-#endif
-
-/// A thread per connection must stay cheap: small stacks, few heaps, and freed memory goes back.
-void keep_memory_small() {
-  ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_TRIM_THRESHOLD, 128 << 10);
-  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kStackBytes);
-  ::pthread_setattr_default_np(&attributes);
-  ::pthread_attr_destroy(&attributes);
-}
 
 /// Before the first thread is made, so that all of them have these blocked.
 sigset_t block_signals() {
@@ -153,12 +135,24 @@ void log_activity(const engine::Engine& engine, const http::Server& server) {
   ::_exit(128 + number);
 }
 
+/// The next signal. Meanwhile, whenever the last client has left, memory is given back.
+int next_signal(const sigset_t& signals, const http::Server& server, std::uint64_t& served) {
+  constexpr timespec kIdle{.tv_sec = 3, .tv_nsec = 0};
+  while (true) {
+    const int number = ::sigtimedwait(&signals, nullptr, &kIdle);
+    if (number > 0) return number;
+    if (errno != EAGAIN || server.connections() != 0 || server.accepted() == served) continue;
+    served = server.accepted();
+    give_memory_back();
+  }
+}
+
 /// Until SIGTERM or SIGINT.
 void wait_for_end(const sigset_t& signals, engine::Engine& engine, const http::Server& server,
                   Configuration& running) {
+  std::uint64_t served = 0;
   while (true) {
-    int number = 0;
-    ::sigwait(&signals, &number);
+    const int number = next_signal(signals, server, served);
     if (number == SIGTERM || number == SIGINT) {
       base::log_info("Processing signal '{}'", number == SIGTERM ? "terminated" : "interrupt");
       return;
@@ -200,6 +194,7 @@ int serve(Configuration running, const sigset_t& signals) {
   }
   base::log_info("Daemon has completed initialization");
   notify_service_manager("READY=1");
+  give_memory_back();
 
   wait_for_end(signals, engine, server, running);
   notify_service_manager("STOPPING=1");

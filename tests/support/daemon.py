@@ -18,7 +18,8 @@ class Daemon:
         self.build = pathlib.Path(build)
         self.bridge = bridge
         self.subnet = subnet
-        self.flags = list(flags)
+        self.cgroup_parent = f"/wharf-test-{os.getpid()}-{bridge}"
+        self.flags = ["--cgroup-parent", self.cgroup_parent, *flags]
         self.socket = self.home / "d.sock"
         self.host = f"unix://{self.socket}"
         self.data = self.home / "data"
@@ -105,14 +106,20 @@ class Daemon:
         return json.loads(self.docker("inspect", name).stdout)[0]
 
     def curl(self, path, *args, check=True, timeout=30):
-        return subprocess.run(["curl", "-s", "--max-time", str(timeout), "--unix-socket", str(self.socket), *args, f"http://d{path}"],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=check)
+        """curl on the socket; the bytes as they came (text mode would fold CR LF)."""
+        done = subprocess.run(["curl", "-s", "--max-time", str(timeout), "--unix-socket", str(self.socket), *args, f"http://d{path}"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=check)
+        done.stdout = done.stdout.decode(errors="replace")
+        return done
 
     def api(self, method, path, body=None, headers=()):
         """(status, parsed or raw body) of one request."""
         args = ["-X", method, "-w", "\n%{http_code}"]
         if body is not None:
-            args += ["-H", "Content-Type: application/json", "-d", body if isinstance(body, str) else json.dumps(body)]
+            # By a file: an argument is at most 128 KiB.
+            path_of_body = self.home / "body"
+            path_of_body.write_text(body if isinstance(body, str) else json.dumps(body))
+            args += ["-H", "Content-Type: application/json", "--data-binary", f"@{path_of_body}"]
         for header in headers:
             args += ["-H", header]
         text, _, status = self.curl(path, *args).stdout.rpartition("\n")
@@ -131,3 +138,7 @@ class Daemon:
             self.remove_containers()
             self.stop()
         subprocess.run(["ip", "link", "delete", self.bridge], stderr=subprocess.DEVNULL)
+        for top in pathlib.Path("/sys/fs/cgroup").iterdir():
+            group = top / self.cgroup_parent.strip("/")
+            if group.exists():
+                group.rmdir()

@@ -14,12 +14,13 @@ def tree(path):
     return sorted(str(p.relative_to(path)) for p in pathlib.Path(path).rglob("*")) if pathlib.Path(path).exists() else []
 
 
-def cgroups():
-    """Every cgroup directory of ours, in each hierarchy."""
+def cgroups(daemon):
+    """Every container's cgroup directory of this daemon, in each hierarchy: its containers' ids are in its data."""
+    parent = pathlib.Path(daemon.cgroup_parent).name
     found = []
     for top in pathlib.Path("/sys/fs/cgroup").iterdir():
-        for path, folders, _ in os.walk(top):
-            found += [os.path.join(path, folder) for folder in folders if re.fullmatch(r"[0-9a-f]{64}", folder)]
+        for path, folders, _ in os.walk(top / parent):
+            found += [os.path.join(path, folder) for folder in folders]
     return sorted(found)
 
 
@@ -50,7 +51,7 @@ class Inventory:
         proc = pathlib.Path(f"/proc/{daemon.pid}")
         self.counts = {
             "mounts": len(pathlib.Path("/proc/self/mountinfo").read_text().splitlines()),
-            "cgroups": cgroups(),
+            "cgroups": cgroups(daemon),
             "links": len(lines("ip", "-o", "link")),
             "namespaces": len(tree("/run/netns")),
             "nft": nft_elements(),

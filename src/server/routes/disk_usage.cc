@@ -68,7 +68,10 @@ Usage container_usage(Engine& engine) {
   options.all = true;
   options.size = true;
   for (const api::ContainerSummary& summary : engine.containers.list(options)) {
-    usage.items.push_back(api::to_json(summary));
+    base::Json item = api::to_json(summary);
+    // Docker: a size that was asked for is there, also when it is 0.
+    item.get_object()["SizeRw"] = summary.size_rw;
+    usage.items.push_back(std::move(item));
     usage.total_bytes += summary.size_rw;
     const bool active =
         summary.state == "running" || summary.state == "paused" || summary.state == "restarting";

@@ -18,8 +18,17 @@ using volume::Volume;
 
 constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 
+/// Docker: this list alone says which filters could not be read.
+base::Filters list_filters(const Exchange& exchange) {
+  try {
+    return exchange.filters();
+  } catch (const base::Error& error) {
+    fail(Kind::InvalidArgument, "error reading volume filters: {}", error.what());
+  }
+}
+
 void list(Engine& engine, Exchange& exchange) {
-  const base::Filters filters = exchange.filters();
+  const base::Filters filters = list_filters(exchange);
   filters.require_known({"dangling", "driver", "label", "name"});
   std::optional<bool> dangling;
   if (filters.contains("dangling")) dangling = filters.boolean("dangling", false);
