@@ -171,7 +171,8 @@ void join_keyring(Report& report, std::string_view id) {
 }
 
 void enter_working_directory(Report& report, const oci::Process& process) {
-  report.check(::chdir(process.cwd.data()), "chdir to cwd (\"", process.cwd, "\")");
+  report.check(::chdir(process.cwd.data()), "chdir to cwd (\"", process.cwd,
+               "\") set in config.json failed");
   // A descriptor of the host that leaked would be a door out: the kernel then has no path for
   // the directory below our root (CVE-2024-21626).
   char path[4096];
