@@ -71,8 +71,9 @@ const Names& kernel_capabilities() {
   static const Names kKnown = [] {
     Names names;
     for (std::size_t i = 0; i < kAll.size(); ++i) {
-      if (::prctl(PR_CAPBSET_READ, i, 0, 0, 0) < 0) break;
-      names.push_back(std::string("CAP_") + kAll[i]);
+      const int bounded = ::prctl(PR_CAPBSET_READ, i, 0, 0, 0);
+      if (bounded < 0) break;
+      if (bounded == 1) names.push_back(std::string("CAP_") + kAll[i]);
     }
     return names;
   }();
@@ -91,6 +92,13 @@ Names checked_capabilities(const api::Strings& names, const char* field) {
     }
     if (!upper.starts_with("CAP_")) upper = "CAP_" + upper;
     if (!contains(kernel_capabilities(), upper)) {
+      const std::string_view bare = std::string_view(upper).substr(4);
+      if (std::find(kAll.begin(), kAll.end(), bare) != kAll.end()) {
+        base::fail(base::Kind::InvalidArgument,
+                   "invalid {}: capability not supported by your kernel or not available in the "
+                   "current environment: {}",
+                   field, base::quoted(upper));
+      }
       base::fail(base::Kind::InvalidArgument, "invalid {}: unknown capability: {}", field,
                  base::quoted(upper));
     }

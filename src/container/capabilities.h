@@ -8,7 +8,8 @@
 
 namespace wharf::container {
 
-/// "CAP_CHOWN" ... in the kernel's order, up to the last one this kernel knows.
+/// "CAP_CHOWN" ... in the kernel's order, up to the last this kernel knows, of those this process
+/// may give.
 const std::vector<std::string>& kernel_capabilities();
 
 /// Upper case, with "CAP_"; "ALL" stays. Throws InvalidArgument `invalid CapAdd: unknown

@@ -90,6 +90,14 @@ std::string Subnet::text() const {
   return fmt::format("{}/{}", base.text(), bits);
 }
 
+MacAddress MacAddress::of(Ipv4 address) {
+  MacAddress mac{{0x02, 0x42}};
+  for (std::size_t i = 0; i < 4; ++i) {
+    mac.bytes[2 + i] = static_cast<std::uint8_t>(address.value >> (24 - 8 * i));
+  }
+  return mac;
+}
+
 MacAddress MacAddress::random() {
   const std::string bytes = base::random_bytes(6);
   MacAddress address;

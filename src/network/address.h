@@ -46,6 +46,8 @@ struct Subnet {
 struct MacAddress {
   std::array<std::uint8_t, 6> bytes{};
 
+  /// 02:42 and the address: who takes an address over keeps its neighbours' ARP caches right.
+  static MacAddress of(Ipv4 address);
   /// Random, unicast, locally administered.
   static MacAddress random();
   /// Throws InvalidArgument "address x: invalid MAC address".

@@ -99,8 +99,8 @@ EndpointState allocate(Networks::State& state, const SandboxState& sandbox,
     endpoint.lease = request.ipv4_address.empty()
                          ? entry->range->lease(words)
                          : entry->range->lease(Ipv4::parse(request.ipv4_address));
-    const MacAddress mac =
-        request.mac_address.empty() ? MacAddress::random() : MacAddress::parse(request.mac_address);
+    const MacAddress mac = request.mac_address.empty() ? MacAddress::of(endpoint.lease.address())
+                                                       : MacAddress::parse(request.mac_address);
     endpoint.index = sandbox.next_index();
     info.ip_address = endpoint.lease.address().text();
     info.ip_prefix_len = entry->range->subnet().bits;

@@ -117,6 +117,22 @@ void put_port_mode(NetlinkBatch& batch, const VethPair& pair) {
   mnl_attr_nest_end(message, info);
 }
 
+/// The bridge may still know this MAC at the port of a container that has just gone.
+void move_to_port(NetlinkSocket& socket, const VethPair& pair) {
+  const std::optional<Link> port = find_link(socket, pair.host_name);
+  if (!port) return;
+  NetlinkBatch batch;
+  nlmsghdr* message = batch.add(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "move a MAC to a port");
+  auto* neighbour = extra<ndmsg>(message);
+  *neighbour = {};
+  neighbour->ndm_family = AF_BRIDGE;
+  neighbour->ndm_ifindex = port->index;
+  neighbour->ndm_state = NUD_REACHABLE;
+  neighbour->ndm_flags = NTF_MASTER;
+  mnl_attr_put(message, NDA_LLADDR, pair.peer_mac.bytes.size(), pair.peer_mac.bytes.data());
+  socket.transact(batch);
+}
+
 }  // namespace
 
 std::vector<Link> list_links(NetlinkSocket& socket) {
@@ -254,6 +270,7 @@ void create_veth(NetlinkSocket& socket, const VethPair& pair, const os::Fd& netn
   mnl_attr_nest_end(message, info);
   if (pair.bridge_index != 0) put_port_mode(batch, pair);
   socket.transact(batch);
+  if (pair.bridge_index != 0) move_to_port(socket, pair);
 }
 
 void set_up_interface(NetlinkSocket& socket, const InterfaceSetup& setup) {
