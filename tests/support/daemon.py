@@ -6,6 +6,8 @@ import signal
 import subprocess
 import time
 
+import inventory
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("WHARF_BUILD", ROOT / "build" / "debug"))
 CLIENT_TIMEOUT = 60
@@ -137,6 +139,8 @@ class Daemon:
         if self.process and self.process.poll() is None:
             self.remove_containers()
             self.stop()
+        for pid in inventory.supervisors(self):  # Of containers whose record a test destroyed.
+            os.kill(int(pid), signal.SIGKILL)
         subprocess.run(["ip", "link", "delete", self.bridge], stderr=subprocess.DEVNULL)
         for top in pathlib.Path("/sys/fs/cgroup").iterdir():
             group = top / self.cgroup_parent.strip("/")
