@@ -110,7 +110,8 @@ void Engine::reload(Settings settings) {
 
 void Engine::restore() {
   containers.restore();
-  // Whatever no container owns any more goes now: interfaces, ports, layers, documents, half-made things.
+  // Whatever no container owns any more goes now: interfaces, ports, layers, documents, half-made
+  // things.
   networks.restored();
   images.collect();
 }
