@@ -41,7 +41,7 @@ CREATE = {"Image": "busybox", "Cmd": ["true"]}
     (["run", "-m", "1k", "busybox", "true"], 125, "Minimum memory limit allowed is 6MB"),
     (["run", "--cap-add", "NOSUCH", "busybox", "true"], 125, 'invalid CapAdd: unknown capability: "CAP_NOSUCH"'),
     (["run", "--network", "nosuch", "busybox", "true"], 125, "network nosuch not found"),
-    (["run", "-v", "a:relative", "busybox", "true"], 125, "mount path must be absolute"),
+    (["run", "-v", "vol:relative", "busybox", "true"], 125, "mount path must be absolute"),
     (["run", "--cpus", "1000", "busybox", "true"], 125, "range of CPUs is from 0.01 to"),
     (["start", "nosuch"], 1, "No such container: nosuch"),
     (["exec", "nosuch", "true"], 1, "No such container: nosuch"),
@@ -61,10 +61,10 @@ def test_a_name_that_is_taken(clean):
                                "You have to remove (or rename) that container to be able to reuse that name.")
 
 
-@pytest.mark.parametrize("body, status", ids=range(12), argvalues=[
+@pytest.mark.parametrize("body, status", ids=range(11), argvalues=[
     ("{", 400), ("[]", 400), ('{"Image":5}', 400), ('{"Image":"busybox"}x', 400), ("", 400), ('{"Image":""}', 400), ("null", 400), ("[" * 200000, 400),
     ('{"Image":"busybox","image":"other"}', 400), ('{"Image":"busybox","HostConfig":{"Memory":"x"}}', 400),
-    ('{"Image":"busybox","Env":["=x"]}', 400), ('{"Image":"busybox","HostConfig":{"PortBindings":{"80/xyz":[{}]}}}', 400),
+    ('{"Image":"busybox","Env":["=x"]}', 400),
 ])
 def test_malformed_create_bodies(clean, body, status):
     got, answer = clean.api("POST", "/containers/create", body)

@@ -53,9 +53,9 @@ def serve_on(d, name, port):
 
 
 def test_wait_started_after_the_restart_gets_the_code(own_daemon):
-    own_daemon.docker("run", "-d", "--name", "w", "busybox", "sh", "-c", "sleep 2; exit 9")
+    own_daemon.docker("run", "-d", "--name", "ww", "busybox", "sh", "-c", "sleep 2; exit 9")
     own_daemon.restart()
-    assert own_daemon.out("wait", "w") == "9"
+    assert own_daemon.out("wait", "ww") == "9"
 
 
 def test_rm_and_restart_policy_of_what_ended_meanwhile_are_applied(own_daemon):
@@ -71,16 +71,16 @@ def test_rm_and_restart_policy_of_what_ended_meanwhile_are_applied(own_daemon):
 
 def test_a_running_exec_and_an_attached_client_do_not_hurt(own_daemon):
     d = own_daemon
-    d.docker("run", "-d", "--name", "c", "busybox", "sh", "-c", "while :; do echo tick; sleep 0.1; done")
-    clients = [d.spawn("attach", "c"), d.spawn("logs", "-f", "c"), d.spawn("exec", "c", "sleep", "30")]
+    d.docker("run", "-d", "--name", "cc", "busybox", "sh", "-c", "while :; do echo tick; sleep 0.1; done")
+    clients = [d.spawn("attach", "cc"), d.spawn("logs", "-f", "cc"), d.spawn("exec", "cc", "sleep", "30")]
     time.sleep(0.7)
     d.restart()
-    assert d.inspect("c")["State"]["Running"]
+    assert d.inspect("cc")["State"]["Running"]
     for client in clients:
         client.kill()
         client.wait()
-    assert "tick" in d.docker("logs", "-n", "1", "c").stdout
-    assert d.docker("exec", "c", "echo", "yes").stdout == "yes\n"
+    assert "tick" in d.docker("logs", "-n", "1", "cc").stdout
+    assert d.docker("exec", "cc", "echo", "yes").stdout == "yes\n"
 
 
 def test_a_killed_supervisor_ends_its_container_and_only_that(own_daemon):
@@ -92,10 +92,16 @@ def test_a_killed_supervisor_ends_its_container_and_only_that(own_daemon):
     os.kill(parent, signal.SIGKILL)
     wait_for(lambda: not d.inspect("victim")["State"]["Running"], 2)
     assert d.inspect("victim")["State"]["ExitCode"] == 137
-    assert not pathlib.Path(f"/proc/{pid}").exists()
+    assert not alive(pid)
     assert d.inspect("other")["State"]["Running"]
     d.docker("start", "victim")
     assert d.inspect("victim")["State"]["Running"]
+
+
+def alive(pid):
+    """Neither gone nor a zombie that waits for this machine's init."""
+    stat = pathlib.Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_sigterm_leaves_containers_and_ends_in_time(own_daemon):

@@ -16,8 +16,7 @@ def test_output_and_exit_code_of_a_command(daemon):
 
 
 @pytest.mark.parametrize("command, code", [
-    (["/nonexistent"], 127), (["nonexistent"], 127), (["/etc/passwd"], 126), (["/etc"], 126), (["sh", "-c", "kill -9 $$"], 137),
-    (["sh", "-c", "kill -TERM $$; sleep 1"], 0), (["false"], 1),
+    (["/nonexistent"], 127), (["nonexistent"], 127), (["/etc/passwd"], 126), (["/etc"], 126), (["sh", "-c", "exit 42"], 42), (["false"], 1),
 ])
 def test_exit_codes_are_dockers(daemon, command, code):
     assert run(daemon, "busybox", *command, check=False).returncode == code
@@ -97,7 +96,7 @@ def test_masked_files_read_empty(daemon, path):
 
 
 def test_read_only_paths_refuse_writes(daemon):
-    out = run(daemon, "busybox", "sh", "-c", "echo 1 > /proc/sys/kernel/panic; echo b > /proc/sysrq-trigger; mkdir /sys/x", check=False)
+    out = run(daemon, "busybox", "sh", "-c", "echo 1 > /proc/sys/kernel/panic; echo b > /proc/irq/default_smp_affinity; mkdir /sys/x", check=False)
     assert out.stderr.count("Read-only file system") == 3
 
 

@@ -8,6 +8,8 @@ import subprocess
 import termios
 import time
 
+from test_network import wait_for
+
 
 def test_stdin_reaches_the_container_and_half_close_ends_it(daemon):
     assert daemon.docker("run", "--rm", "-i", "busybox", "cat", input="one\ntwo\n").stdout == "one\ntwo\n"
@@ -142,6 +144,7 @@ def test_a_container_that_closes_its_streams_still_gives_its_code(daemon):
 
 def test_a_slow_reader_of_attach_does_not_stop_the_container(daemon):
     reader = daemon.spawn("run", "--name", "flood", "busybox", "sh", "-c", "yes | head -c 30000000; echo done >&2; exit 2")
+    wait_for(lambda: daemon.docker("inspect", "flood", check=False).returncode == 0)
     daemon.docker("wait", "flood", timeout=40)
     assert daemon.inspect("flood")["State"]["ExitCode"] == 2
     out, err = reader.communicate(timeout=40)

@@ -22,7 +22,7 @@ def test_run_streams_and_codes(daemon):
 
 @pytest.mark.parametrize("args", [
     ["run", "--rm", "busybox", "nosuch"], ["run", "--rm", "busybox", "/etc/passwd"], ["run", "--rm", "nosuch:x"], ["run", "--rm", "-m", "1k", "busybox"],
-    ["run", "--rm", "busybox", "sh", "-c", "kill -9 $$"], ["inspect", "nosuch"], ["logs", "nosuch"], ["rmi", "nosuch"], ["exec", "nosuch", "x"], ["nosuchcommand"],
+    ["run", "--rm", "busybox", "sh", "-c", "exit 42"], ["inspect", "nosuch"], ["logs", "nosuch"], ["rmi", "nosuch"], ["exec", "nosuch", "x"], ["nosuchcommand"],
 ])
 def test_failures_have_the_same_exit_code(daemon, args):
     stock, ours = daemon.docker(*args, check=False), daemon.wharf(*args, check=False)
@@ -41,14 +41,14 @@ def test_listings_are_the_same(daemon):
 
 
 def test_life_by_wharf(daemon):
-    cid = daemon.wharf("run", "-d", "--name", "w", "busybox", "sh", "-c", "echo hi; sleep 100").stdout.strip()
+    cid = daemon.wharf("run", "-d", "--name", "ww", "busybox", "sh", "-c", "echo hi; sleep 100").stdout.strip()
     assert re.fullmatch("[0-9a-f]{64}", cid)
-    assert daemon.wharf("exec", "w", "echo", "in").stdout == "in\n"
-    assert daemon.wharf("logs", "w").stdout == "hi\n"
-    assert daemon.wharf("stop", "-t", "0", "w").stdout == "w\n"
-    assert daemon.wharf("start", "w").stdout == "w\n"
-    assert daemon.wharf("kill", "w").stdout == "w\n"
-    assert daemon.wharf("rm", "w").stdout == "w\n"
+    assert daemon.wharf("exec", "ww", "echo", "in").stdout == "in\n"
+    assert daemon.wharf("logs", "ww").stdout == "hi\n"
+    assert daemon.wharf("stop", "-t", "0", "ww").stdout == "ww\n"
+    assert daemon.wharf("start", "ww").stdout == "ww\n"
+    assert daemon.wharf("kill", "ww").stdout == "ww\n"
+    assert daemon.wharf("rm", "ww").stdout == "ww\n"
 
 
 def test_images_by_wharf(daemon, archive, registry):

@@ -53,7 +53,8 @@ TEST(Ports, CollapseIntoRanges) {
   const base::Json ports = base::parse_json(
       R"([{"IP":"0.0.0.0","PrivatePort":81,"PublicPort":81,"Type":"tcp"},
           {"IP":"0.0.0.0","PrivatePort":80,"PublicPort":80,"Type":"tcp"},
-          {"IP":"::","PrivatePort":90,"PublicPort":9090,"Type":"udp"},{"PrivatePort":5,"Type":"tcp"}])");
+          {"IP":"::","PrivatePort":90,"PublicPort":9090,"Type":"udp"},
+          {"PrivatePort":5,"Type":"tcp"}])");
   EXPECT_EQ(port_column(ports.as_array()), "5/tcp, 0.0.0.0:80-81->80-81/tcp, [::]:9090->90/udp");
 }
 

@@ -106,6 +106,16 @@ std::string networks_column(const JsonObject& container) {
   return base::join(names, ",");
 }
 
+/// "linux/arm64/v8".
+std::string platform_text(const JsonObject& platform) {
+  std::string out(base::text_at(platform, "os"));
+  for (const char* part : {"architecture", "variant"}) {
+    const std::string_view value = base::text_at(platform, part);
+    if (!value.empty()) out += "/" + std::string(value);
+  }
+  return out;
+}
+
 struct Port {
   std::string ip;
   std::int64_t inside = 0;
@@ -278,13 +288,19 @@ TemplateData container_row(const JsonObject& container, bool truncate, std::int6
   row["Mounts"] = base::join(mounts.names, ",");
   row["Names"] = names_column(container, truncate);
   row["Networks"] = networks_column(container);
-  row["Platform"] = nullptr;
+  const JsonObject& platform =
+      object_at(object_at(container, "ImageManifestDescriptor"), "platform");
+  row["Platform"] = platform.empty() ? Json(nullptr) : Json(platform);
   row["Ports"] = port_column(array_at(container, "Ports"));
   row["RunningFor"] = human_duration(now_ns - created * 1'000'000'000) + " ago";
   row["Size"] = size_column(container);
   row["State"] = base::text_at(container, "State");
   row["Status"] = base::text_at(container, "Status");
   TemplateData out{std::move(row)};
+  // Docker: the platform marshals as an object and prints as one word.
+  out.methods["Platform"] = [text = platform_text(platform)](const std::vector<Json>&) {
+    return text.empty() ? Json() : Json(boost::json::string(text));
+  };
   out.methods["Label"] = [labels](const std::vector<Json>& arguments) {
     const std::string name(arguments.empty() || !arguments[0].is_string()
                                ? std::string_view()

@@ -5,6 +5,8 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "container/state.h"
 #include "os/file.h"
@@ -22,12 +24,11 @@ struct Walk {
   const os::Fd& image;
   std::vector<api::FilesystemChange> changes;
 
-  bool in_image(const std::string& path) const {
+  std::optional<struct stat> in_image(const std::string& path) const {
     try {
-      const os::Fd there = os::open_in_root(image, path, O_PATH | O_NOFOLLOW);
-      return there.valid();
+      return os::status(os::open_in_root(image, path, O_PATH | O_NOFOLLOW));
     } catch (const base::Error&) {
-      return false;
+      return std::nullopt;
     }
   }
 
@@ -38,6 +39,17 @@ struct Walk {
 
 bool is_whiteout(const struct stat& file) {
   return S_ISCHR(file.st_mode) && file.st_rdev == ::makedev(0, 0);
+}
+
+/// Made by the engine to mount something over it, as Docker does in a layer of its own.
+bool is_mount_point_of_ours(const std::string& path, const struct stat& file) {
+  static const std::set<std::string> kPaths = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf",
+                                               "/.dockerenv"};
+  return S_ISREG(file.st_mode) && file.st_size == 0 && kPaths.contains(path);
+}
+
+bool same_attributes(const struct stat& a, const struct stat& b) {
+  return a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid;
 }
 
 /// A directory whose content replaces the image's.
@@ -54,16 +66,21 @@ void Walk::entry(const os::Fd& parent, const std::string& name, const std::strin
     add(path, kDeleted);
     return;
   }
-  add(path, in_image(path) ? kModified : kAdded);
+  if (is_mount_point_of_ours(path, file)) return;
+  const std::optional<struct stat> before = in_image(path);
+  add(path, before ? kModified : kAdded);
   if (!S_ISDIR(file.st_mode) || depth >= kDeepest) return;
+  const std::size_t mine = changes.size() - 1;
   const os::Fd below = os::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   directory(below, path, depth + 1);
+  // A directory is in the writable layer for what is in it; alone it is no change.
+  const bool nothing_below = changes.size() == mine + 1;
+  if (before && nothing_below && !is_opaque(below) && same_attributes(*before, file)) {
+    changes.pop_back();
+  }
 }
 
 void Walk::directory(const os::Fd& upper, const std::string& path, int depth) {
-  if (depth > 0 && is_opaque(upper) && in_image(path)) {
-    changes.back().kind = kModified;
-  }
   const os::Fd copy = os::open_at(upper, ".", O_RDONLY | O_DIRECTORY);
   DIR* const list = ::fdopendir(os::Fd(copy.duplicate()).release());
   if (!list) throw os::last_error("read {}", path);
@@ -87,11 +104,6 @@ std::vector<api::FilesystemChange> Containers::changes(std::string_view name) {
   const os::Fd upper =
       os::open_file(state_->services.layers.upper_directory(container->id), O_RDONLY | O_DIRECTORY);
   walk.directory(upper, "", 0);
-  // Docker: directories that are there only because something was mounted in them.
-  std::erase_if(walk.changes, [](const api::FilesystemChange& change) {
-    static const std::vector<std::string> kOurs = {"/.dockerenv"};
-    return std::find(kOurs.begin(), kOurs.end(), change.path) != kOurs.end();
-  });
   return std::move(walk.changes);
 }
 

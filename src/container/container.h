@@ -43,6 +43,7 @@ struct Ended {
 struct Run {
   std::uint64_t number = 0;  ///< Counts the starts of this container.
   os::Fd rootfs;             ///< Its root, for looking up users.
+  os::Fd shm;                ///< Its /dev/shm, where others may share it.
   network::Sandbox sandbox;  ///< Touched only by who holds the Turn.
   supervise::Task task;
   base::Time started_at;

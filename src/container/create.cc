@@ -67,6 +67,9 @@ class NewDirectories {
   NewDirectories(Containers::State& state, const Record& record) : state_(state), id_(record.id) {
     os::make_directories(state.directory(id_), 0710);
     state.services.layers.create_writable(id_, layers_of(record));
+    // Docker: programs look for this file to know that they are in a container.
+    const os::Path mark = state.services.layers.upper_directory(id_) / ".dockerenv";
+    os::open_file(mark, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0755);
   }
   ~NewDirectories() {
     if (kept_) return;

@@ -82,6 +82,7 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
   publish_network(record, *held, "disconnect");
   held->sandbox = {};
   held->rootfs.reset();
+  held->shm.reset();
   execs_ended(*container);
   publish_volumes(record, "unmount");
   const std::int64_t duration_s =
@@ -93,7 +94,6 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
   if (should_restart(record, view, how.exit_code)) {
     container->set_ended(Restarting{how});
     const bool good_run = how.finished_at.unix_ns - how.started_at.unix_ns >= kGoodRunNs;
-    container->set_restart_count(view.restart_count + 1);
     save_state(*container, nullptr, how);
     restart_later(container, good_run ? 0 : view.restart_count);
     return;
@@ -119,8 +119,7 @@ void Containers::State::restart_later(const ContainerPointer& container, std::in
     const Container::Turn turn = alive->take_turn();
     const View view = alive->view();
     if (!std::holds_alternative<Restarting>(view.state)) return;
-    const Ended last = view.last();
-    alive->set_state(Exited{last});
+    alive->set_restart_count(view.restart_count + 1);
     try {
       start_turned(*alive);
     } catch (const base::Error& error) {

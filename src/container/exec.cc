@@ -144,7 +144,9 @@ supervise::Exec Containers::State::start_exec(Exec& exec, const api::ExecStartRe
   } catch (const supervise::StepError& error) {
     exec.ended(error.exit_code() == 127 ? 127 : 126);
     throw base::Error(Kind::InvalidArgument,
-                      fmt::format("OCI runtime exec failed: exec failed: {}", error.what()));
+                      fmt::format("OCI runtime exec failed: exec failed: unable to start "
+                                  "container process: {}",
+                                  error.what()));
   } catch (const base::Error&) {
     exec.ended(126);
     throw;

@@ -103,6 +103,9 @@ api::ContainerInspect Containers::inspect(std::string_view name, bool size) {
   shown.platform = record.platform;
   shown.host_config = record.host;
   shown.config = record.config;
+  // Docker: older clients look here for the address that was asked for.
+  const auto main = record.endpoints.find(record.host.network_mode);
+  if (main != record.endpoints.end()) shown.config.mac_address = main->second.mac_address;
   shown.mounts = shown_mounts(record);
   if (!std::holds_alternative<Created>(view.state)) {
     shown.resolv_conf_path = files / "resolv.conf";

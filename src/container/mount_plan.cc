@@ -160,6 +160,12 @@ void MountPlan::make_volumes() {
       continue;
     }
     if (mount.type != MountSpec::Type::Volume) continue;
+    // Docker: an unknown driver is told before a name that is too short.
+    if (mount.driver != "local") {
+      base::fail(Kind::NotFound,
+                 "create {}: error looking up volume plugin {}: plugin {} not found", mount.name,
+                 mount.driver, base::quoted(mount.driver));
+    }
     volume::CreateOptions options;
     options.name = mount.name;
     options.driver = mount.driver;

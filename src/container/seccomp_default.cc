@@ -186,6 +186,8 @@ constexpr std::string_view kProfile = R"json({
 
 }  // namespace
 
-std::string_view default_seccomp_profile() { return kProfile; }
+std::string_view default_seccomp_profile() {
+  return kProfile;
+}
 
 }  // namespace wharf::container

@@ -1,7 +1,10 @@
 #include "container/sharing.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
 #include "base/ids.h"
+#include "os/mount.h"
 
 namespace wharf::container {
 
@@ -42,7 +45,15 @@ void share_ipc(const Containers::State& state, const Record& record, Sharing& sh
                donor->id);
   }
   sharing.namespaces.ipc = namespace_path(*run, "ipc");
-  sharing.namespaces.shm_source = fmt::format("/proc/{}/root/dev/shm", run->task.pid());
+  if (!run->shm.valid()) {
+    base::fail(
+        Kind::Internal,
+        "failed to join IPC namespace: the shared memory of container {} cannot be shared any "
+        "more: restart it first",
+        donor->id);
+  }
+  sharing.shm = run->shm.duplicate();
+  sharing.namespaces.shm_source = descriptor_path(sharing.shm);
 }
 
 network::PortMap published_ports(const api::HostConfig& host) {
@@ -97,6 +108,18 @@ network::EndpointRequest endpoint_request(const std::string& name,
   request.driver_opts = settings.driver_opts.value_or(api::StringMap::value_type{});
   request.gw_priority = settings.gw_priority;
   return request;
+}
+
+std::string descriptor_path(const os::Fd& fd) {
+  return fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get());
+}
+
+os::Fd make_shared_memory(const api::HostConfig& host) {
+  const std::array<os::MountOption, 2> options = {
+      os::MountOption{"size", std::to_string(host.shm_size)}, os::MountOption{"mode", "1777"}};
+  os::DetachedMount mount = os::DetachedMount::of_type("tmpfs", options);
+  mount.set_flags({.no_suid = true, .no_dev = true, .no_exec = true}, os::Depth::TopOnly);
+  return std::move(mount).release();
 }
 
 Sharing find_sharing(const Containers::State& state, const Record& record) {

@@ -11,6 +11,7 @@ namespace wharf::container {
 struct Sharing {
   SharedNamespaces namespaces;
   std::string files_directory;  ///< Of the container whose network is shared, or "".
+  os::Fd shm;                   ///< Kept open until the supervisor has copied the mount.
   std::string hostname;         ///< Docker: it has that container's hostname as well.
 };
 
@@ -20,6 +21,13 @@ Sharing find_sharing(const Containers::State& state, const Record& record);
 /// What is asked of one network, in the words of room network.
 network::EndpointRequest endpoint_request(const std::string& name,
                                           const api::EndpointSettings& settings);
+
+/// The /dev/shm of a container that shares it: a mount that is attached nowhere, so that
+/// others can have it as well.
+os::Fd make_shared_memory(const api::HostConfig& host);
+
+/// A path at which the supervisor finds what `fd` is open on.
+std::string descriptor_path(const os::Fd& fd);
 
 network::Sandbox join_networks(const Containers::State& state, const Record& record);
 

@@ -1,4 +1,6 @@
 // The OCI "mounts": what every container has, and what was asked for.
+#include <unistd.h>
+
 #include "base/strings.h"
 #include "container/merge.h"
 #include "container/spec.h"
@@ -29,7 +31,10 @@ void add_ipc_mounts(std::vector<OciMount>& mounts, const SpecInput& input) {
   const api::HostConfig& host = input.record.host;
   const std::string& mode = host.ipc_mode;
   if (mode == "host") {
-    mounts.push_back({"/dev/mqueue", "bind", "/dev/mqueue", {"rbind", "rprivate"}});
+    // Not every host has it mounted.
+    if (::access("/dev/mqueue", F_OK) == 0) {
+      mounts.push_back({"/dev/mqueue", "bind", "/dev/mqueue", {"rbind", "rprivate"}});
+    }
     mounts.push_back({"/dev/shm", "bind", "/dev/shm", {"rbind", "rprivate"}});
     return;
   }

@@ -51,7 +51,7 @@ void make_bind_sources(const Record& record) {
 std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& record) {
   std::vector<os::Fd> opened;
   const auto use = [&](MountSpec& mount, os::Fd source) {
-    mount.source = fmt::format("/proc/{}/fd/{}", ::getpid(), source.get());
+    mount.source = descriptor_path(source);
     opened.push_back(std::move(source));
   };
   for (MountSpec& mount : record.mounts) {
@@ -133,6 +133,7 @@ base::Error start_error(const base::Error& error) {
 struct Starting {
   Record record;
   std::shared_ptr<Run> run;
+  Sharing sharing;
 };
 
 /// All that comes before the container is made: what it is given.
@@ -140,7 +141,12 @@ supervise::LaunchRequest prepare(Containers::State& state, Container& container,
                                  Starting& starting) {
   Record& record = starting.record;
   Run& run = *starting.run;
-  const Sharing sharing = find_sharing(state, record);
+  starting.sharing = find_sharing(state, record);
+  Sharing& sharing = starting.sharing;
+  if (record.host.ipc_mode == "shareable") {
+    run.shm = make_shared_memory(record.host);
+    sharing.namespaces.shm_source = descriptor_path(run.shm);
+  }
   if (!sharing.hostname.empty()) record.config.hostname = sharing.hostname;
   os::DetachedMount rootfs = mount_rootfs(state, record);
   run.rootfs = rootfs.fd().duplicate();
@@ -186,7 +192,7 @@ void start_steps(Containers::State& state, Container& container, Starting& start
 
 void Containers::State::start_turned(Container& container) {
   const View before = container.view();
-  Starting starting{container.record(), std::make_shared<Run>()};
+  Starting starting{container.record(), std::make_shared<Run>(), {}};
   starting.run->number = container.next_run();
   try {
     start_steps(*this, container, starting);

@@ -95,7 +95,8 @@ std::uint32_t find_group(std::string_view file, std::string_view group) {
     return gid < 0;
   });
   if (gid < 0) {
-    base::fail(Kind::InvalidArgument, "unable to find group {}: no matching entries in group file",
+    // Docker: an unknown user is the client's mistake, an unknown group is a 500.
+    base::fail(Kind::Internal, "unable to find group {}: no matching entries in group file",
                group);
   }
   return static_cast<std::uint32_t>(gid);

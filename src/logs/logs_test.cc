@@ -30,9 +30,8 @@ std::string rest(LogFiles& files) {
 }
 
 TEST(Line, ReadsWhatDockerWrites) {
-  const auto line = decode(
-      R"({"log":"a \"b\"\té😀\n","stream":"stderr","attrs":{"k":"v"},)"
-      R"("time":"2026-11-21T08:00:00.123456789Z"})");
+  const auto line = decode(R"({"log":"a \"b\"\té😀\n","stream":"stderr","attrs":{"k":"v"},)"
+                           R"("time":"2026-11-21T08:00:00.123456789Z"})");
   ASSERT_TRUE(line);
   EXPECT_EQ(line->text, "a \"b\"\t\xc3\xa9\xf0\x9f\x98\x80\n");
   EXPECT_EQ(line->stream, "stderr");

@@ -2,7 +2,8 @@
 //
 // AddressSpace gives subnets to networks: the first of the pools that overlaps no other and
 // no route of the host. AddressRange gives single addresses of one subnet, the lowest that is
-// free (as Docker: the first container of a network has the same address every time). Nothing is written: leases follow from the records of sandboxes, subnets from networks.
+// free (as Docker: the first container of a network has the same address every time). Nothing is
+// written: leases follow from the records of sandboxes, subnets from networks.
 //
 // AddressRange is thread-safe and outlived by no AddressLease. AddressSpace is not thread-safe.
 #pragma once

@@ -138,10 +138,10 @@ std::string config_refused(std::string_view text) {
 }
 
 TEST(ImageConfig, KeepsNilAndEmptyApart) {
-  const ImageConfig config = parse_image_config(
-      R"({"os":"linux","architecture":"amd64",)"
-      R"("config":{"Cmd":["sh"],"Entrypoint":null,"Env":[]},)"
-      R"("rootfs":{"type":"layers","diff_ids":[]}})");
+  const ImageConfig config =
+      parse_image_config(R"({"os":"linux","architecture":"amd64",)"
+                         R"("config":{"Cmd":["sh"],"Entrypoint":null,"Env":[]},)"
+                         R"("rootfs":{"type":"layers","diff_ids":[]}})");
   EXPECT_EQ(config.config.cmd, (std::vector<std::string>{"sh"}));
   EXPECT_FALSE(config.config.entrypoint);
   EXPECT_TRUE(config.config.env);

@@ -32,7 +32,8 @@ TEST(Spec, ReadsWhatTheRuntimeActsOn) {
     "process": {"args": ["a", "b"], "env": ["X=1"], "cwd": "/w", "oomScoreAdj": -5,
       "user": {"uid": 1, "gid": 2, "additionalGids": [3], "umask": 18},
       "capabilities": {"bounding": ["CAP_CHOWN", "CAP_SYS_ADMIN", "CAP_OF_TOMORROW"]},
-      "rlimits": [{"type": "RLIMIT_CORE", "soft": 18446744073709551615, "hard": 18446744073709551615}]},
+      "rlimits": [{"type": "RLIMIT_CORE", "soft": 18446744073709551615,
+                   "hard": 18446744073709551615}]},
     "root": {"path": "r", "readonly": true},
     "linux": {"resources": {"memory": {"limit": -1}, "pids": {"limit": 7}},
       "namespaces": [{"type": "network", "path": "/n"}]}})");

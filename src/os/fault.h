@@ -23,11 +23,11 @@ inline int before(const char*) {
 }  // namespace wharf::os::fault
 
 /// The system call, or -1 with errno set where the hook says so.
-#define WHARF_CALL(name, ...)                                                       \
-  ([&]() -> decltype(::name(__VA_ARGS__)) {                                         \
-    if (const int injected_ = ::wharf::os::fault::before(#name); injected_ != 0) {  \
-      errno = injected_;                                                            \
-      return static_cast<decltype(::name(__VA_ARGS__))>(-1);                        \
-    }                                                                               \
-    return ::name(__VA_ARGS__);                                                     \
+#define WHARF_CALL(name, ...)                                                      \
+  ([&]() -> decltype(::name(__VA_ARGS__)) {                                        \
+    if (const int injected_ = ::wharf::os::fault::before(#name); injected_ != 0) { \
+      errno = injected_;                                                           \
+      return static_cast<decltype(::name(__VA_ARGS__))>(-1);                       \
+    }                                                                              \
+    return ::name(__VA_ARGS__);                                                    \
   }())

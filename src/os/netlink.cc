@@ -20,10 +20,8 @@ std::string reason_of(const nlmsghdr* message) {
   // NETLINK_CAP_ACK leaves only the header of the request in there, where it is flagged so.
   if (!(message->nlmsg_flags & NLM_F_CAPPED)) offset += error->msg.nlmsg_len - sizeof(nlmsghdr);
   const auto* end = reinterpret_cast<const char*>(message) + message->nlmsg_len;
-  const auto* attribute =
-      static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, offset));
-  while (mnl_attr_ok(attribute,
-                     static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
+  const auto* attribute = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, offset));
+  while (mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
     if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG) return mnl_attr_get_str(attribute);
     attribute = mnl_attr_next(attribute);
   }

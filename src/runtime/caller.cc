@@ -228,7 +228,8 @@ bool take_news(const oci::Spec& spec, const Inputs& inputs, Task& task, bool& do
       return true;
     case News::Created:
       done = true;
-      return apply_limits(task.pid, *spec.process, failure);
+      return spec.find_namespace(CLONE_NEWUSER) == nullptr ||
+             apply_limits(task.pid, *spec.process, failure);
     case News::Failed:
       failure.error = message.number;
       return failure.because(std::string_view(message.text));
@@ -292,7 +293,15 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
     return false;
   }
   (void)send_news(task.channel, News::Go);  // to a dead init: finish_create() hears why
+  if (starts_at_once(spec, inputs)) (void)send_news(task.channel, News::Start);
   return true;
+}
+
+bool starts_at_once(const oci::Spec& spec, const Inputs& inputs) {
+  const bool hooks = !spec.hooks.prestart.empty() || !spec.hooks.create_runtime.empty();
+  const bool limits_by_caller =
+      spec.find_namespace(CLONE_NEWUSER) != nullptr && !spec.process->rlimits.empty();
+  return inputs.start_at_once && !hooks && !limits_by_caller && inputs.start_socket < 0;
 }
 
 bool finish_create(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& group, Task& task,

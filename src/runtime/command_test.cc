@@ -91,6 +91,14 @@ TEST(Command, ExecJoinsAndGivesTheStatus) {
             "0000000000000021\n0000000000000000\n0 1 2 3\n");
 }
 
+TEST(Command, ALimitOfVeryFewDescriptorsHindersNeitherStartNorExec) {
+  Bundle bundle;
+  bundle.process()["rlimits"] = json::parse(R"([{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}])");
+  bundle.start_sleeping();
+  const Result result = bundle.exec({"/bin/busybox", "sh", "-c", "ulimit -n; ulimit -Hn"});
+  EXPECT_EQ(result.out, "4\n4\n") << result.err;
+}
+
 TEST(Command, ExecTakesUserDirectoryAndVariables) {
   Bundle bundle;
   bundle.start_sleeping();

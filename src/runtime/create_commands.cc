@@ -69,6 +69,11 @@ class Creation {
     return false;
   }
 
+  bool start() {
+    return starts_at_once(container.spec, inputs_) ? finish_start(task, call_.failure)
+                                                   : start_container(task, call_.failure);
+  }
+
   Container container;
   Task task;
 
@@ -116,6 +121,7 @@ class Creation {
   }
 
   bool launch(std::string_view id, Starter starter) {
+    inputs_.start_at_once = starter == Starter::Ourselves;
     if (starter == Starter::Another) {
       inputs_.start_socket = container.directory.listen_for_start(call_.failure);
       if (inputs_.start_socket < 0) return false;
@@ -185,7 +191,7 @@ int run_command_line(Call& call) {
   if (!creation.make(id, Creation::Starter::Ourselves)) return 1;
   Container& container = creation.container;
   Task& task = creation.task;
-  if (!start_container(task, call.failure) || !run_poststart(container, call.failure)) {
+  if (!creation.start() || !run_poststart(container, call.failure)) {
     (void)kernel::pidfd_send_signal(task.pidfd, SIGKILL);
     ::waitpid(task.pid, nullptr, __WALL);
     base::Failure ignored;

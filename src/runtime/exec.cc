@@ -74,8 +74,8 @@ void enter_groups(Joiner& joiner) {
   if (group != nullptr && group->unified_directory() < 0 && !joiner.target.group->add(0, failure)) {
     joiner.report.send(failure);
   }
-  // While we may still raise hard limits; none of the few descriptors below exceeds them.
-  if (!apply_limits(0, process, failure)) joiner.report.send(failure);
+  // While we still may; they are lowered when no more descriptors are needed.
+  if (!raise_limits(process, failure)) joiner.report.send(failure);
 }
 
 void enter_namespaces(Joiner& joiner) {
@@ -113,17 +113,18 @@ void take_streams(Joiner& joiner) {
   enter_namespaces(joiner);
   take_streams(joiner);
   join_keyring(joiner.report, joiner.target.id);
+  char** environment = complete_environment(joiner.process);
+  write_labels(joiner.report, joiner.process);
+  const Filter filter =
+      map_filter(joiner.report, joiner.target.seccomp, joiner.target.seccomp_flags);
+  base::Failure failure;
+  if (!apply_limits(0, joiner.process, failure)) joiner.report.send(failure);
   take_identity(joiner.report, joiner.process, joiner.target.seccomp >= 0);
   enter_working_directory(joiner.report, joiner.process);
   base::PathText program;
   find_program(joiner.report, joiner.process, program);
-  write_labels(joiner.report, joiner.process);
-  Prepared prepared{joiner.report,
-                    joiner.process,
-                    map_filter(joiner.report, joiner.target.seccomp, joiner.target.seccomp_flags),
-                    joiner.target.end_with_caller,
-                    program.c_str(),
-                    complete_environment(joiner.process)};
+  Prepared prepared{joiner.report,   joiner.process, filter, joiner.target.end_with_caller,
+                    program.c_str(), environment};
   joiner.report.check(kernel::close_range(first, ~0U, 0), "close descriptors");
   const long pid = start_process(prepared);
   if (pid < 0) {

@@ -90,6 +90,19 @@ bool apply_limits(pid_t pid, const oci::Process& process, base::Failure& failure
   return true;
 }
 
+bool raise_limits(const oci::Process& process, base::Failure& failure) {
+  for (const oci::Rlimit& limit : process.rlimits) {
+    rlimit now{};
+    if (::getrlimit(limit.resource, &now) < 0) return failure.because_of_errno("get limits");
+    if (limit.hard <= now.rlim_max) continue;
+    now.rlim_max = limit.hard;
+    if (::setrlimit(limit.resource, &now) < 0) {
+      return failure.because_of_errno("raise limit ", limit.resource, " to ", limit.hard);
+    }
+  }
+  return true;
+}
+
 void take_identity(Report& report, const oci::Process& process, bool has_seccomp) {
   if (process.io_priority) {
     report.check(kernel::ioprio_set_self(*process.io_priority), "set I/O priority");
@@ -158,7 +171,8 @@ void join_keyring(Report& report, std::string_view id) {
 }
 
 void enter_working_directory(Report& report, const oci::Process& process) {
-  report.check(::chdir(process.cwd.data()), "chdir to cwd (\"", process.cwd, "\")");
+  report.check(::chdir(process.cwd.data()), "chdir to cwd (\"", process.cwd,
+               "\") set in config.json failed");
   // A descriptor of the host that leaked would be a door out: the kernel then has no path for
   // the directory below our root (CVE-2024-21626).
   char path[4096];

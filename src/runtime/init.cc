@@ -119,6 +119,20 @@ void set_personality(Init& init) {
   init.report.check(::personality(*init.spec.personality), "set personality");
 }
 
+/// In a user namespace the caller does it: only who is privileged outside raises hard limits.
+void raise_own_limits(Init& init) {
+  if (init.in_user_namespace()) return;
+  base::Failure failure;
+  if (!raise_limits(*init.spec.process, failure)) init.report.send(failure);
+}
+
+/// When no further descriptor is needed: a limit of four must not keep init from its start.
+void set_limits(Init& init) {
+  if (init.in_user_namespace()) return;
+  base::Failure failure;
+  if (!apply_limits(0, *init.spec.process, failure)) init.report.send(failure);
+}
+
 void build_root(Init& init) {
   attach_root(init);
   mount_all(init);
@@ -158,16 +172,18 @@ void run_init(Init& init) {
   enter_root(init);
   if (init.inputs.new_keyring) join_keyring(init.report, init.inputs.id);
   set_personality(init);
+  char** environment = complete_environment(process);
+  write_labels(init.report, process);
+  raise_own_limits(init);
   take_identity(init.report, process, init.seccomp >= 0);
   end_with_caller(init);
   enter_working_directory(init.report, process);
   base::PathText program;
   find_program(init.report, process, program);
-  char** environment = complete_environment(process);
-  write_labels(init.report, process);
   const Filter filter = map_filter(init.report, init.seccomp, init.seccomp_flags);
   await_start(init);
   run_stage(init, init.spec.hooks.start_container, "startContainer", "created");
+  set_limits(init);
   close_rest(init);
   finish_identity(init.report, process, filter);
   execute(program.c_str(), process.args.data(), environment);

@@ -110,8 +110,10 @@ void write_labels(Report& report, const oci::Process& process);
 void finish_identity(Report& report, const oci::Process& process, Filter filter);
 /// The container's session keyring, so that keys of ours are not the container's.
 void join_keyring(Report& report, std::string_view id);
-/// Applied by the caller, who may raise hard limits.
+/// Of a process, 0 being this one; raising hard limits needs privilege outside user namespaces.
 bool apply_limits(pid_t pid, const oci::Process& process, base::Failure& failure);
+/// Raises the hard limits of this process where apply_limits() later needs them higher.
+bool raise_limits(const oci::Process& process, base::Failure& failure);
 void enter_working_directory(Report& report, const oci::Process& process);
 
 // program.cc

@@ -56,6 +56,10 @@ struct Inputs {
   /// A listening socket on which init accepts its start, when creator and starter are
   /// different processes; -1: the channel.
   int start_socket = -1;
+  /// The start is sent ahead: init executes the program as soon as it is ready, without the
+  /// two turns of the scheduler in between. Where starts_at_once() says that it was, finish_start()
+  /// follows and not start_container().
+  bool start_at_once = false;
   /// Init is killed when the caller ends (PR_SET_PDEATHSIG).
   bool end_with_caller = false;
   /// No pivot_root: the root is moved and chroot(2) entered (initramfs).
@@ -86,6 +90,10 @@ void close_task(Task& task);
 /// failure nothing is left: no process, no cgroup.
 bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& group, Task& task,
                       Failure& failure);
+
+/// Whether Inputs::start_at_once can be had: not with hooks of the caller's, nor where the caller
+/// sets limits (user namespaces), nor with a start socket.
+bool starts_at_once(const oci::Spec& spec, const Inputs& inputs);
 
 /// Waits for init. Runs prestart and createRuntime hooks on the way. After a failure init is
 /// dead and reaped and the cgroup removed.

@@ -140,5 +140,11 @@ class Daemon:
         subprocess.run(["ip", "link", "delete", self.bridge], stderr=subprocess.DEVNULL)
         for top in pathlib.Path("/sys/fs/cgroup").iterdir():
             group = top / self.cgroup_parent.strip("/")
-            if group.exists():
-                group.rmdir()
+            deadline = time.monotonic() + 5
+            while group.exists():
+                try:
+                    group.rmdir()
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)

@@ -65,7 +65,10 @@ class Inventory:
         }
 
     def difference(self, other):
-        return {key: (self.counts[key], other.counts[key]) for key in self.counts if self.counts[key] != other.counts[key]}
+        """key -> (before, after). A number may fall (a pool drained, a neighbour's test ended), never rise."""
+        def differs(old, new):
+            return new > old if isinstance(old, int) else any(n > o for o, n in zip(old, new)) if isinstance(old, tuple) else old != new
+        return {key: (self.counts[key], other.counts[key]) for key in self.counts if differs(self.counts[key], other.counts[key])}
 
 
 def settle(daemon, before, seconds=6):

@@ -49,6 +49,7 @@ void add_legacy_aliases(base::JsonObject& settings, const std::string& id) {
 
 base::Json inspect_json(const api::ContainerInspect& inspect, api::Version version) {
   base::Json json = api::to_json(inspect);
+  if (version >= api::Version{1, 52}) json.at("Config").get_object().erase("MacAddress");
   base::Json* settings = json.get_object().if_contains("NetworkSettings");
   if (!settings || !settings->is_object()) return json;
   if (version < api::Version{1, 52}) add_legacy_network(settings->get_object());
