@@ -20,7 +20,6 @@ using base::Kind;
 
 /// An exec that has ended is forgotten after this.
 constexpr std::chrono::minutes kRemembered{5};
-/// An exit may be told before the start has returned: how often and when it is looked for again.
 
 std::string command_text(const api::ExecCreateRequest& request) {
   return base::join(request.cmd.value_or(std::vector<std::string>{}), " ");

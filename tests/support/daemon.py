@@ -147,6 +147,9 @@ class Daemon:
             deadline = time.monotonic() + 5
             while group.exists():
                 try:
+                    for path, folders, _ in os.walk(group, topdown=False):
+                        for folder in folders:
+                            os.rmdir(os.path.join(path, folder))
                     group.rmdir()
                 except OSError:
                     if time.monotonic() > deadline:
