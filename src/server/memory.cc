@@ -12,7 +12,7 @@
 namespace wharf::server {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef WHARF_SANITIZED
 constexpr std::size_t kStackBytes = 8 << 20;
 #else
 constexpr std::size_t kStackBytes = 256 << 10;
