@@ -5,6 +5,17 @@
 
 namespace wharf::container {
 
+os::Fd Run::copy_of(const os::Fd& root) {
+  const std::lock_guard lock(roots_mutex);
+  return root.valid() ? root.duplicate() : os::Fd();
+}
+
+void Run::close_roots() {
+  const std::lock_guard lock(roots_mutex);
+  rootfs.reset();
+  shm.reset();
+}
+
 const char* View::status() const {
   if (removing) return "removing";
   static constexpr std::array kNames = {"created",    "running", "paused",

@@ -44,6 +44,7 @@ struct Run {
   std::uint64_t number = 0;  ///< Counts the starts of this container.
   os::Fd rootfs;             ///< Its root, for looking up users.
   os::Fd shm;                ///< Its /dev/shm, where others may share it.
+  std::mutex roots_mutex;    ///< Guards those two once others can see the Run.
   network::Sandbox sandbox;  ///< Touched only by who holds the Turn.
   supervise::Task task;
   base::Time started_at;
@@ -51,6 +52,11 @@ struct Run {
   std::string sandbox_id;
   std::vector<network::EndpointInfo> endpoints;
   network::PortMap ports;
+
+  /// Of `rootfs` or `shm`, as its end may close them at any moment. Invalid once it has.
+  os::Fd copy_of(const os::Fd& root);
+  /// Gives both back.
+  void close_roots();
 };
 
 struct Created {

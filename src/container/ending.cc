@@ -81,8 +81,7 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
   stop_health(*container);
   publish_network(record, *held, "disconnect");
   held->sandbox = {};
-  held->rootfs.reset();
-  held->shm.reset();
+  held->close_roots();
   execs_ended(*container);
   publish_volumes(record, "unmount");
   const std::int64_t duration_s =

@@ -102,6 +102,8 @@ std::vector<std::string> Containers::State::execs_of(const std::string& containe
 std::string Containers::State::make_exec(Container& container,
                                          const api::ExecCreateRequest& request) {
   const auto run = run_for_exec(container);
+  const os::Fd rootfs = run->copy_of(run->rootfs);
+  if (!rootfs.valid()) base::fail(Kind::Conflict, "container {} is not running", container.id);
   auto exec = std::make_shared<Exec>();
   exec->detach_keys = parse_detach_keys(request.detach_keys);
   const Record record = container.record();
@@ -111,7 +113,7 @@ std::string Containers::State::make_exec(Container& container,
   exec->run = run->number;
   exec->request = request;
   const std::string& user = request.user.empty() ? record.config.user : request.user;
-  exec->identity = find_identity(run->rootfs, user,
+  exec->identity = find_identity(rootfs, user,
                                  request.user.empty()
                                      ? record.host.group_add.value_or(std::vector<std::string>{})
                                      : std::vector<std::string>{});

@@ -45,14 +45,14 @@ void share_ipc(const Containers::State& state, const Record& record, Sharing& sh
                donor->id);
   }
   sharing.namespaces.ipc = namespace_path(*run, "ipc");
-  if (!run->shm.valid()) {
+  sharing.shm = run->copy_of(run->shm);
+  if (!sharing.shm.valid()) {
     base::fail(
         Kind::Internal,
         "failed to join IPC namespace: the shared memory of container {} cannot be shared any "
         "more: restart it first",
         donor->id);
   }
-  sharing.shm = run->shm.duplicate();
   sharing.namespaces.shm_source = descriptor_path(sharing.shm);
 }
 

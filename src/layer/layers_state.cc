@@ -129,9 +129,11 @@ std::optional<Pin> LayersState::proven(const base::Digest& blob) {
 }
 
 Pin LayersState::settle(const os::Path& from, const LayerInfo& info, const base::Digest& blob) {
+  // Before the Busy, to end after it: where a step below throws, discard() waits for the layer.
+  std::shared_ptr<Pin::Held> held;
   std::unique_lock guard(lock);
   const Busy busy_now(*this, guard, info.diff_id);
-  std::shared_ptr<Pin::Held> held = live(info.diff_id.text());
+  held = live(info.diff_id.text());
   guard.unlock();
   if (!held) {
     const bool known = row(info.diff_id).has_value();

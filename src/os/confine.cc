@@ -37,7 +37,7 @@ void limit_process(const ProcessLimits& limits) {
   check(WHARF_CALL(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0), "set not dumpable");
   limit(RLIMIT_NOFILE, limits.descriptors, "descriptors");
   limit(RLIMIT_CORE, 0, "core dumps");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef WHARF_SANITIZED
   limit(RLIMIT_DATA, limits.memory_bytes, "memory");
 #endif
 }
@@ -97,7 +97,7 @@ void allow_only(std::span<const int> system_calls) {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, number),
   };
   std::vector<int> allowed(system_calls.begin(), system_calls.end());
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef WHARF_SANITIZED
   // What the sanitizers' own runtime asks for; no such build is installed anywhere.
   allowed.insert(allowed.end(), {SYS_sigaltstack, SYS_prctl, SYS_sched_getaffinity, SYS_getppid,
                                  SYS_readlink, SYS_open, SYS_prlimit64, SYS_nanosleep,

@@ -12,7 +12,7 @@
 namespace wharf::server {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef WHARF_SANITIZED
 constexpr std::size_t kStackBytes = 8 << 20;
 #else
 // What a thread does not touch costs nothing. What it did touch glibc keeps for the next thread, up
