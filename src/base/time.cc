@@ -71,6 +71,23 @@ void expect_at(std::string_view text, std::size_t& at, std::string_view wanted) 
   ++at;
 }
 
+[[noreturn]] void out_of_range(std::string_view text, const char* what) {
+  fail(Kind::InvalidArgument, "cannot parse \"{}\" as a time: {} out of range", text, what);
+}
+
+/// As Go: "2261-99-99" is no date, and its nanoseconds would not fit in 64 bits.
+void check_ranges(const tm& utc, std::string_view text) {
+  static constexpr std::array kDays = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const int year = utc.tm_year + 1900;
+  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  if (utc.tm_mon < 0 || utc.tm_mon > 11) out_of_range(text, "month");
+  const int last = utc.tm_mon == 1 && !leap ? 28 : kDays[static_cast<std::size_t>(utc.tm_mon)];
+  if (utc.tm_mday < 1 || utc.tm_mday > last) out_of_range(text, "day");
+  if (utc.tm_hour > 23) out_of_range(text, "hour");
+  if (utc.tm_min > 59) out_of_range(text, "minute");
+  if (utc.tm_sec > 59) out_of_range(text, "second");
+}
+
 }  // namespace
 
 Time now() {
@@ -118,11 +135,14 @@ Time parse_rfc3339(std::string_view text) {
     const int sign = text[at++] == '-' ? -1 : 1;
     const int hours = digits_at(text, at, 2);
     expect_at(text, at, ":");
-    offset = sign * (hours * 3600 + digits_at(text, at, 2) * 60);
+    const int minutes = digits_at(text, at, 2);
+    if (hours > 24 || minutes > 60) out_of_range(text, "time zone offset");
+    offset = sign * (hours * 3600 + minutes * 60);
   } else {
     expect_at(text, at, "Zz");
   }
   if (at != text.size()) fail(Kind::InvalidArgument, "cannot parse \"{}\" as a time", text);
+  check_ranges(utc, text);
   if (utc.tm_year + 1900 < 1678 || utc.tm_year + 1900 > 2261) return {};
   return {(static_cast<std::int64_t>(::timegm(&utc)) - offset) * kSecond + nanoseconds};
 }
@@ -166,9 +186,11 @@ std::int64_t parse_duration_ns(std::string_view text) {
   double total = 0;
   while (!rest.empty()) {
     double number = 0;
+    // from_chars also reads "nan", which no comparison below would catch.
+    if ((rest[0] < '0' || rest[0] > '9') && rest[0] != '.') bad();
     const auto [end, failed] =
         std::from_chars(rest.data(), rest.data() + rest.size(), number, std::chars_format::fixed);
-    if (failed != std::errc{} || rest[0] == '-') bad();
+    if (failed != std::errc{}) bad();
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     const std::size_t length = std::min(rest.find_first_of("0123456789."), rest.size());
     std::int64_t unit = 0;

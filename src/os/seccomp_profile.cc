@@ -134,7 +134,32 @@ bool read_check(const JsonNode& node, ArgumentCheck& check, Failure& failure) {
   return failure.because("seccomp: operator \"", node["op"].text, "\" is unknown");
 }
 
-bool read_rule(base::Arena& arena, const JsonNode& node, Rule& rule, Failure& failure) {
+/// As runc: where two checks are of the same argument, each check is a rule of its own and any
+/// of them will do. So no rule has more checks than there are arguments.
+bool are_alternatives(std::span<const ArgumentCheck> checks) {
+  unsigned seen = 0;
+  for (const ArgumentCheck& check : checks) {
+    if ((seen & 1U << check.index) != 0) return true;
+    seen |= 1U << check.index;
+  }
+  return false;
+}
+
+/// Writes one rule to `into`, or several; false where they do not fit.
+bool add_rules(const Rule& rule, std::span<Rule>& into) {
+  const bool alternatives = are_alternatives(rule.checks);
+  const std::size_t count = alternatives ? rule.checks.size() : 1;
+  if (count > into.size()) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    into[i] = rule;
+    if (alternatives) into[i].checks = rule.checks.subspan(i, 1);
+  }
+  into = into.subspan(count);
+  return true;
+}
+
+bool read_rule(base::Arena& arena, const JsonNode& node, std::span<Rule>& into, Failure& failure) {
+  Rule rule;
   rule.names = &node["names"];
   if (rule.names->kind != JsonNode::Kind::Array) {
     return failure.because("seccomp: syscalls.names must be an array");
@@ -147,7 +172,7 @@ bool read_rule(base::Arena& arena, const JsonNode& node, Rule& rule, Failure& fa
     if (index >= rule.checks.size()) return failure.because("seccomp: profile too large");
     if (!read_check(check, rule.checks[index++], failure)) return false;
   }
-  return true;
+  return add_rules(rule, into) || failure.because("seccomp: profile too large");
 }
 
 int number_of(const SyscallNumbers& call, Entry entry) {
@@ -225,12 +250,14 @@ bool read_profile(base::Arena& arena, const JsonNode& node, Profile& profile, Fa
     return false;
   }
   const JsonNode& syscalls = node["syscalls"];
-  profile.rules = arena.array<Rule>(syscalls.count);
-  std::size_t index = 0;
+  std::size_t most = 0;
+  for (const JsonNode& each : syscalls) most += std::max<std::size_t>(each["args"].count, 1);
+  const std::span<Rule> rules = arena.array<Rule>(most);
+  std::span<Rule> left = rules;
   for (const JsonNode& each : syscalls) {
-    if (index >= profile.rules.size()) return failure.because("seccomp: profile too large");
-    if (!read_rule(arena, each, profile.rules[index++], failure)) return false;
+    if (!read_rule(arena, each, left, failure)) return false;
   }
+  profile.rules = rules.first(rules.size() - left.size());
   return true;
 }
 
@@ -249,6 +276,7 @@ std::span<Range> make_ranges(base::Arena& arena, const Profile& profile, Entry e
     ranges[count].verdict = all->verdict[number];
     if (checked) {
       ranges[count].tries = tries_of(arena, profile, entry, number, all->tries[number]);
+      if (ranges[count].tries.empty()) return {};  // No memory.
     }
     ++count;
   }

@@ -202,6 +202,22 @@ TEST(Seccomp, AllChecksOfARuleMustHoldAndAnUnconditionalRuleWins) {
   EXPECT_EQ(filter.verdict(number("read"), 9, 9), kAllow);
 }
 
+TEST(Seccomp, ChecksOfTheSameArgumentAreAlternativesHoweverMany) {
+  std::string checks;
+  for (int value = 0; value < 100; ++value) {
+    checks += fmt::format(R"({}{{"index": 0, "value": {}, "op": "SCMP_CMP_EQ"}})",
+                          value == 0 ? "" : ",", 2 * value);
+  }
+  const Compiled filter(
+      profile(R"({"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [)" + checks + "]}"));
+  ASSERT_TRUE(filter.fine);
+  for (unsigned value = 0; value < 202; ++value) {
+    EXPECT_EQ(filter.verdict(number("socket"), value),
+              value % 2 == 0 && value < 200 ? kAllow : kEperm)
+        << value;
+  }
+}
+
 TEST(Seccomp, EveryOtherCallMakesALargeTreeThatStillDecidesEach) {
   std::string names;
   for (int call = 0; call < 440; call += 2) {
