@@ -142,6 +142,10 @@ class Daemon:
         for pid in inventory.supervisors(self):  # Of containers whose record a test destroyed.
             os.kill(int(pid), signal.SIGKILL)
         subprocess.run(["ip", "link", "delete", self.bridge], stderr=subprocess.DEVNULL)
+        for table in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout.splitlines():
+            rules = subprocess.run(["nft", "list", *table.split()], capture_output=True, text=True).stdout
+            if f"to_{self.bridge}" in rules:
+                subprocess.run(["nft", "delete", *table.split()])
         for top in pathlib.Path("/sys/fs/cgroup").iterdir():
             group = top / self.cgroup_parent.strip("/")
             deadline = time.monotonic() + 5
