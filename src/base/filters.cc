@@ -89,6 +89,25 @@ bool Filters::matches(std::string_view key, std::string_view value) const {
   });
 }
 
+std::optional<Time> Filters::until(Time now) const {
+  const std::vector<std::string> values = get("until");
+  if (values.size() > 1) fail(Kind::InvalidArgument, "more than one until filter specified");
+  if (values.empty()) return std::nullopt;
+  try {
+    return Time{now.unix_ns - parse_duration_ns(values[0])};
+  } catch (const Error&) {
+    // Not a duration.
+  }
+  try {
+    return parse_time_parameter(values[0]);
+  } catch (const Error&) {
+    fail(Kind::InvalidArgument,
+         "invalid value for 'until' filter: failed to parse value as time or duration: invalid "
+         "seconds {}: invalid syntax",
+         quoted(values[0]));
+  }
+}
+
 bool Filters::labels(std::string_view key, const Labels& labels) const {
   return std::ranges::all_of(get(key), [&](const std::string& wanted) {
     const std::size_t equals = wanted.find('=');

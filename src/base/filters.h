@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
+
 namespace wharf::base {
 
 class Filters {
@@ -48,6 +50,10 @@ class Filters {
   /// The one boolean value of `key`, or `otherwise` when not given: "1" and "true" against
   /// "0" and "false". Throws InvalidArgument "invalid filter 'dangling=[x]'".
   bool boolean(std::string_view key, bool otherwise) const;
+
+  /// The one value of "until": a duration counts back from `now`; else RFC 3339 or Unix seconds.
+  /// Throws InvalidArgument with Docker's texts.
+  std::optional<Time> until(Time now) const;
 
   /// The map form, as a client sends it; "" when empty.
   std::string text() const;

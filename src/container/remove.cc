@@ -127,10 +127,7 @@ void Containers::rename(std::string_view name, std::string_view to) {
 
 api::PruneResponse Containers::prune(const base::Filters& filters) {
   filters.require_known({"until", "label", "label!"});
-  std::optional<base::Time> until;
-  for (const std::string& value : filters.get("until")) {
-    until = base::parse_time_parameter(value);
-  }
+  const std::optional<base::Time> until = filters.until(base::now());
   api::PruneResponse response;
   for (const ContainerPointer& container : state_->all()) {
     const View view = container->view();

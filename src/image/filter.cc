@@ -12,24 +12,6 @@ namespace {
 using base::fail;
 using base::Kind;
 
-/// Docker: a duration counts back from now; else RFC 3339 or Unix seconds.
-base::Time parse_until(const std::string& text, base::Time now) {
-  try {
-    return {now.unix_ns - base::parse_duration_ns(text)};
-  } catch (const base::Error&) {
-    // Not a duration.
-  }
-  try {
-    return base::parse_time_parameter(text);
-  } catch (const base::Error&) {
-    fail(Kind::InvalidArgument,
-         "invalid value for 'until' filter: failed to parse value as time or duration: invalid "
-         "seconds {}: invalid "
-         "syntax",
-         base::quoted(text));
-  }
-}
-
 /// Docker's FamiliarMatch: path.Match against "busybox:latest" or "busybox".
 bool fits(const std::string& pattern, const oci::Reference& reference) {
   return ::fnmatch(pattern.c_str(), reference.familiar().c_str(), FNM_PATHNAME) == 0 ||
@@ -39,9 +21,7 @@ bool fits(const std::string& pattern, const oci::Reference& reference) {
 }  // namespace
 
 Filter::Filter(const base::Filters& filters, base::Time now) : filters_(filters) {
-  const std::vector<std::string> until = filters.get("until");
-  if (until.size() > 1) fail(Kind::InvalidArgument, "more than one until filter specified");
-  if (!until.empty()) until_ = parse_until(until.front(), now);
+  if (const auto until = filters.until(now)) until_ = *until;
 }
 
 bool Filter::labels(const oci::Labels& labels) const {

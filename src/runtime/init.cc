@@ -170,6 +170,7 @@ void run_init(Init& init) {
   run_stage(init, init.spec.hooks.create_container, "createContainer", "creating");
   take_streams(init);
   enter_root(init);
+  if (!process.terminal) reopen_null(init.inputs.stdio);
   if (init.inputs.new_keyring) join_keyring(init.report, init.inputs.id);
   set_personality(init);
   char** environment = complete_environment(process);

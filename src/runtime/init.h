@@ -86,6 +86,8 @@ enum class Console { Mounted, StreamsOnly };
 void open_console(Report& report, int root, const oci::Process& process, Console kind);
 void control_terminal(Report& report);
 void take_stdio(Report& report, const int stdio[3], std::uint32_t owner);
+/// Streams that nobody gave read the container's own /dev/null. Once inside the root.
+void reopen_null(const int stdio[3]);
 // hidden.cc
 void hide_paths(Init& init);
 // kernel_settings.cc

@@ -121,7 +121,7 @@ void check_version(const RequestPath& path, const engine::Settings& settings) {
 
 void check_since(const Route& route, api::Version version) {
   if (version >= route.since) return;
-  fail(Kind::InvalidArgument, "\"{} {}\" requires minimum API version {}", route.method, route.path,
+  fail(Kind::InvalidArgument, "{} {} requires minimum API version {}", route.method, route.path,
        route.since.text());
 }
 

@@ -18,6 +18,7 @@ void add_legacy_network(base::JsonObject& settings) {
   const base::Json* networks = settings.if_contains("Networks");
   const base::Json* bridge = nullptr;
   if (networks && networks->is_object()) bridge = networks->get_object().if_contains("bridge");
+  if (!bridge) return;
   for (const char* field : kEndpointFields) {
     const base::Json* value =
         bridge && bridge->is_object() ? bridge->get_object().if_contains(field) : nullptr;

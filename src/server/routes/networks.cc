@@ -178,22 +178,10 @@ void remove(Engine& engine, Exchange& exchange) {
   exchange.reply(204);
 }
 
-/// "1h", a Unix time or RFC 3339: what was made before then.
-std::optional<base::Time> until(const base::Filters& filters) {
-  const std::vector<std::string> values = filters.get("until");
-  if (values.empty()) return std::nullopt;
-  if (values.size() > 1) fail(Kind::InvalidArgument, "more than one until filter specified");
-  try {
-    return base::Time{base::now().unix_ns - base::parse_duration_ns(values[0])};
-  } catch (const base::Error&) {
-    return base::parse_time_parameter(values[0]);
-  }
-}
-
 void prune(Engine& engine, Exchange& exchange) {
   const base::Filters filters = exchange.filters();
   filters.require_known({"label", "label!", "until"});
-  const std::optional<base::Time> before = until(filters);
+  const std::optional<base::Time> before = filters.until(base::now());
   api::NetworkPruneResponse response;
   for (const Network& network : engine.networks.list()) {
     const bool kept = in_use(network) || !filters.labels("label", network.labels) ||
