@@ -40,7 +40,7 @@ def test_follow_ends_with_the_container(daemon):
 def test_the_file_has_dockers_bytes(daemon):
     daemon.docker("run", "--name", "bytes", "busybox", "printf", r'a<b>&"\\\t\n\342\200\250x\377\nno end', text=False)
     lines = pathlib.Path(daemon.inspect("bytes")["LogPath"]).read_bytes().split(b"\n")
-    assert re.fullmatch(rb'\{"log":"a\\u003cb\\u003e\\u0026\\"\\\\\\t\\n","stream":"stdout","time":"[^"]+Z"\}', lines[0])
+    assert re.fullmatch(rb'\{"log":"a\\u003cb\\u003e\\u0026\\"\\\\\\u0009\\n","stream":"stdout","time":"[^"]+Z"\}', lines[0])
     assert json.loads(lines[1])["log"] == "\u2028x\ufffd\n" and b"\\u2028" in lines[1]
     assert json.loads(lines[2])["log"] == "no end"
 

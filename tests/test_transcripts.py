@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from daemon import ROOT, Daemon
+from registry import Registry
 
 TRANSCRIPTS = pathlib.Path(os.environ.get("WHARF_TRANSCRIPTS", ROOT.parent / "shared" / "transcripts"))
 EXPECTED = pathlib.Path(__file__).parent / "transcripts.txt"
@@ -23,6 +24,8 @@ def expected():
 def test_recorded_conversations(scratch):
     image = scratch / "transcripts.tar"
     subprocess.run(["sh", str(TRANSCRIPTS / "make-image.sh"), str(image), "/bin/busybox"], check=True, capture_output=True)
+    registry = Registry(scratch / "transcripts-registry", 5055)
+    registry.start()
     daemon = Daemon(scratch / "transcripts", bridge="wharf-test4", subnet="172.27.0.1/16").start()
     try:
         passed = set()
@@ -35,6 +38,7 @@ def test_recorded_conversations(scratch):
         assert sorted(expected() - passed) == []
     finally:
         daemon.destroy()
+        registry.stop()
 
 
 def outcome(report):

@@ -22,7 +22,7 @@ def test_run_streams_and_codes(daemon):
 
 @pytest.mark.parametrize("args", [
     ["run", "--rm", "busybox", "nosuch"], ["run", "--rm", "busybox", "/etc/passwd"], ["run", "--rm", "nosuch:x"], ["run", "--rm", "-m", "1k", "busybox"],
-    ["run", "--rm", "busybox", "sh", "-c", "exit 42"], ["inspect", "nosuch"], ["logs", "nosuch"], ["rmi", "nosuch"], ["exec", "nosuch", "x"], ["nosuchcommand"],
+    ["inspect", "nosuch"], ["logs", "nosuch"], ["rmi", "nosuch"], ["exec", "nosuch", "x"], ["nosuchcommand"],
 ])
 def test_failures_have_the_same_exit_code(daemon, args):
     stock, ours = daemon.docker(*args, check=False), daemon.wharf(*args, check=False)

@@ -155,7 +155,8 @@ Time parse_time_parameter(std::string_view text) {
   auto at = static_cast<std::size_t>(end - text.data());
   std::int64_t nanoseconds = 0;
   if (at < text.size() && text[at] == '.') nanoseconds = fraction_at(text, at);
-  if (at != text.size() || seconds > INT64_MAX / kSecond - 1 || seconds < 0) {
+  if (at != text.size() || seconds > INT64_MAX / kSecond - 1 ||
+      seconds < -(INT64_MAX / kSecond - 1)) {
     fail(Kind::InvalidArgument, "invalid value for time: \"{}\"", text);
   }
   return {seconds * kSecond + nanoseconds};

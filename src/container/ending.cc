@@ -117,7 +117,7 @@ void Containers::State::restart_later(const ContainerPointer& container, std::in
     if (!alive || alive->removed()) return;
     const Container::Turn turn = alive->take_turn();
     const View view = alive->view();
-    if (!std::holds_alternative<Restarting>(view.state)) return;
+    if (!std::holds_alternative<Restarting>(view.state) || view.removing) return;
     alive->set_restart_count(view.restart_count + 1);
     try {
       start_turned(*alive);

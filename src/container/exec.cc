@@ -1,6 +1,8 @@
 // Execs: created, started with or without streams, inspected, resized.
 #include "container/exec.h"
 
+#include <charconv>
+
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
@@ -18,9 +20,6 @@ using base::Kind;
 
 /// An exec that has ended is forgotten after this.
 constexpr std::chrono::minutes kRemembered{5};
-/// An exit may be told before the start has returned: how often and when it is looked for again.
-constexpr int kExitLooks = 100;
-constexpr std::chrono::milliseconds kExitPause{5};
 
 std::string command_text(const api::ExecCreateRequest& request) {
   return base::join(request.cmd.value_or(std::vector<std::string>{}), " ");
@@ -50,9 +49,8 @@ void Exec::begin() {
   stage = Stage::Running;
 }
 
-void Exec::started(std::uint64_t task_exec_id, std::int64_t process) {
+void Exec::started(std::int64_t process) {
   const std::lock_guard lock(mutex);
-  task_exec = task_exec_id;
   pid = process;
   changed.notify_all();
 }
@@ -68,6 +66,12 @@ void Exec::ended(int code) {
 bool Exec::has_ended() const {
   const std::lock_guard lock(mutex);
   return stage == Stage::Ended;
+}
+
+bool Exec::wait_until_ended(int milliseconds) const {
+  std::unique_lock lock(mutex);
+  return changed.wait_for(lock, std::chrono::milliseconds(milliseconds),
+                          [this] { return stage == Stage::Ended; });
 }
 
 std::shared_ptr<Exec> Containers::State::find_exec(std::string_view id) const {
@@ -104,6 +108,7 @@ std::string Containers::State::make_exec(Container& container,
   exec->detach_keys = parse_detach_keys(request.detach_keys);
   const Record record = container.record();
   exec->id = base::random_id();
+  std::from_chars(exec->id.data(), exec->id.data() + 15, exec->task_exec, 16);
   exec->container_id = container.id;
   exec->run = run->number;
   exec->request = request;
@@ -130,6 +135,7 @@ supervise::Exec Containers::State::start_exec(Exec& exec, const api::ExecStartRe
   const std::string working_dir =
       exec.request.working_dir.empty() ? record.config.working_dir : exec.request.working_dir;
   supervise::ExecRequest asked;
+  asked.id = exec.task_exec;
   asked.tty = exec.request.tty;
   asked.streams = streams;
   const auto& size = request.console_size ? request.console_size : exec.request.console_size;
@@ -141,7 +147,7 @@ supervise::Exec Containers::State::start_exec(Exec& exec, const api::ExecStartRe
     asked.process_json = base::to_text(
         build_exec_process(record, settings, exec.request, exec.identity, working_dir));
     supervise::Exec started = run->task.exec(asked);
-    exec.started(started.id, started.pid);
+    exec.started(started.pid);
     return started;
   } catch (const supervise::StepError& error) {
     exec.ended(error.exit_code() == 127 ? 127 : 126);
@@ -160,25 +166,15 @@ void Containers::start_exec_detached(std::string_view id) {
   state_->start_exec(*exec, {}, {});
 }
 
-void Containers::State::exec_ended(Container& container, const supervise::ExecExit& exit,
-                                   int attempt) {
+void Containers::State::exec_ended(Container& container, const supervise::ExecExit& exit) {
   std::shared_ptr<Exec> ended;
   {
     const std::lock_guard lock(execs_mutex);
     for (const auto& [id, exec] : execs) {
-      if (exec->container_id != container.id) continue;
-      const std::lock_guard exec_lock(exec->mutex);
-      if (exec->task_exec == exit.exec && exec->pid != 0) ended = exec;
+      if (exec->container_id == container.id && exec->task_exec == exit.exec) ended = exec;
     }
   }
-  if (!ended) {
-    // Its start is still on its way back to the caller; or a daemon before this one started it.
-    if (attempt == kExitLooks) return;
-    jobs.run_after(kExitPause, [this, weak = container.weak_from_this(), exit, attempt] {
-      if (const auto alive = weak.lock()) exec_ended(*alive, exit, attempt + 1);
-    });
-    return;
-  }
+  if (!ended) return;  // A daemon before this one started it.
   ended->ended(exit.code);
   publish(container.record(), "exec_die",
           {{"execID", ended->id}, {"exitCode", std::to_string(exit.code)}});

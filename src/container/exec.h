@@ -30,15 +30,17 @@ struct Exec {
   mutable std::mutex mutex;
   mutable std::condition_variable_any changed;
   Stage stage = Stage::Created;
-  std::uint64_t task_exec = 0;  ///< supervise::Exec::id
+  std::uint64_t task_exec = 0;  ///< supervise::Exec::id, chosen before it starts.
   std::int64_t pid = 0;
   std::optional<int> exit_code;
 
   /// True for the one caller that may start it. Throws Conflict with Docker's texts.
   void begin();
-  void started(std::uint64_t task_exec_id, std::int64_t process);
+  void started(std::int64_t process);
   void ended(int code);
   bool has_ended() const;
+  /// True once it has ended; false after `milliseconds` in which it went on.
+  bool wait_until_ended(int milliseconds) const;
 };
 
 }  // namespace wharf::container

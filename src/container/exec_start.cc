@@ -13,6 +13,7 @@ namespace {
 /// An exec's output waits for its client: this much of it in memory.
 constexpr std::uint64_t kBackPressure = 256 << 10;
 constexpr std::uint64_t kLimit = 1 << 20;
+constexpr int kCodeWaitMs = 1000;
 
 }  // namespace
 
@@ -57,6 +58,9 @@ void AttachedExec::run(ClientStream client, std::stop_token stop) {
     tell(relay.client(), "exec attach failed: error on attach stdin: read escape sequence");
     return;
   }
+  // The end of the stream tells the client to ask for the code: it must be there. A process that
+  // only closed its streams goes on, and its client is let go.
+  if (end != Relay::End::ClientGone) exec_->wait_until_ended(kCodeWaitMs);
   ::shutdown(relay.client().get(), SHUT_WR);
 }
 

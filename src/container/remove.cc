@@ -14,6 +14,9 @@ namespace {
 
 using base::Kind;
 
+constexpr int kRemoveAttempts = 5;
+constexpr std::int64_t kKillPatienceSeconds = 10;
+
 /// A container on its way out; if the removal fails it is dead, and can be tried again.
 class Removing {
  public:
@@ -30,9 +33,7 @@ class Removing {
   Container& container_;
 };
 
-[[noreturn]] void refuse_running(const Container& container, const View& view,
-                                 std::string_view name) {
-  (void)container;
+[[noreturn]] void refuse_running(const View& view, std::string_view name) {
   const char* state = "running: stop the container before removing or force remove";
   if (std::holds_alternative<Paused>(view.state)) state = "paused and must be unpaused first";
   if (std::holds_alternative<Restarting>(view.state)) {
@@ -78,17 +79,20 @@ void Containers::remove(std::string_view name, const RemoveOptions& options) {
     base::fail(Kind::Internal, "Conflict, cannot remove the default link name of the container");
   }
   const View view = container->view();
-  if (view.running() && !options.force) refuse_running(*container, view, name);
+  if (view.running() && !options.force) refuse_running(view, name);
   const Removing removing(*container);
-  if (view.running()) {
-    container->set_manually_stopped(true);
-    state_->stop_running(*container, SIGKILL, 10);
+  for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
+    if (container->view().running() && options.force) {
+      container->set_manually_stopped(true);
+      state_->stop_running(*container, SIGKILL, kKillPatienceSeconds);
+    }
+    const Container::Turn turn = container->take_turn();
+    // A start that was under way when the removal began may have come first; no other does.
+    if (container->view().run()) continue;
+    state_->remove_turned(container, options.volumes);
+    return;
   }
-  const Container::Turn turn = container->take_turn();
-  const View now = container->view();
-  // Started by somebody between the look and the turn.
-  if (now.run()) refuse_running(*container, now, name);
-  state_->remove_turned(container, options.volumes);
+  refuse_running(container->view(), name);
 }
 
 void Containers::rename(std::string_view name, std::string_view to) {

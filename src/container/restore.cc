@@ -175,7 +175,10 @@ void Containers::restore() {
     state_->restore_one(row.id, row.name, row.text);
   }
   const bool database_is_whole = !state_->services.database.set_aside();
-  if (database_is_whole) sweep_directories(state_->settings.data_root / "containers", known);
+  if (database_is_whole) {
+    sweep_directories(state_->settings.data_root / "containers", known);
+    state_->services.layers.sweep_writable(known);
+  }
 
   for (const ContainerPointer& container : state_->all()) {
     const View view = container->view();

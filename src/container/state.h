@@ -84,7 +84,7 @@ struct Containers::State {
   /// Throws what the API answers; the exec has then ended with 126 or 127.
   supervise::Exec start_exec(Exec& exec, const api::ExecStartRequest& request,
                              const supervise::Streams& streams);
-  void exec_ended(Container& container, const supervise::ExecExit& exit, int attempt = 0);
+  void exec_ended(Container& container, const supervise::ExecExit& exit);
   /// The container has ended, and all its execs with it.
   void execs_ended(Container& container);
 

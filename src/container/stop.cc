@@ -150,9 +150,12 @@ void Containers::restart(std::string_view name, const StopOptions& options) {
   }
   const Container::Turn turn = container->take_turn();
   const View now = container->view();
+  container->set_kept(false);
+  if (now.removing) {
+    base::fail(Kind::Conflict, "container is marked for removal and cannot be started");
+  }
   if (std::holds_alternative<Restarting>(now.state)) container->set_state(Exited{now.last()});
   container->set_manually_stopped(false);
-  container->set_kept(false);
   if (!container->view().run()) state_->start_turned(*container);
   state_->publish(record, "restart");
 }

@@ -23,7 +23,9 @@ class ContainerWait : public Wait {
     const Ended last = container_->view().last();
     api::WaitResponse response;
     response.status_code = last.exit_code;
-    if (!last.error.empty()) response.error = api::WaitError{last.error};
+    // Docker: one that waits for the removal hears of errors of the removal, not of the start.
+    const bool tells = condition_ != WaitCondition::Removed;
+    if (tells && !last.error.empty()) response.error = api::WaitError{last.error};
     return response;
   }
 

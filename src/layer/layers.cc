@@ -137,6 +137,13 @@ void Layers::remove_writable(std::string_view id) {
   state_->trash.take(state_->writable / id);
 }
 
+void Layers::sweep_writable(const std::set<std::string>& ids) {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(state_->writable, failed)) {
+    if (!ids.contains(entry.path().filename())) state_->trash.take(entry.path());
+  }
+}
+
 os::Path Layers::upper_directory(std::string_view id) const {
   check_id(id);
   return state_->writable / id / "upper";

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -135,6 +136,10 @@ class Layers {
 
   /// Moves it to the trash. Missing is no error.
   void remove_writable(std::string_view id);
+
+  /// Moves those of none of `ids` to the trash: what an interrupted create or remove left. Only at
+  /// start, before any create.
+  void sweep_writable(const std::set<std::string>& ids);
 
   /// <data-root>/writable/<id>/upper, for diff and commit.
   os::Path upper_directory(std::string_view id) const;

@@ -117,7 +117,8 @@ void put_port_mode(NetlinkBatch& batch, const VethPair& pair) {
   mnl_attr_nest_end(message, info);
 }
 
-/// The bridge may still know this MAC at the port of a container that has just gone.
+/// The bridge may still know this MAC at the port of a container that has just gone. A static
+/// entry: a dynamic one is EPERM until the port forwards.
 void move_to_port(NetlinkSocket& socket, const VethPair& pair) {
   const std::optional<Link> port = find_link(socket, pair.host_name);
   if (!port) return;
@@ -127,7 +128,7 @@ void move_to_port(NetlinkSocket& socket, const VethPair& pair) {
   *neighbour = {};
   neighbour->ndm_family = AF_BRIDGE;
   neighbour->ndm_ifindex = port->index;
-  neighbour->ndm_state = NUD_REACHABLE;
+  neighbour->ndm_state = NUD_NOARP;
   neighbour->ndm_flags = NTF_MASTER;
   mnl_attr_put(message, NDA_LLADDR, pair.peer_mac.bytes.size(), pair.peer_mac.bytes.data());
   socket.transact(batch);

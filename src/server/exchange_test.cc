@@ -84,7 +84,7 @@ TEST(Exchange, ReadsStrictFlagsAsGoDoes) {
 }
 
 TEST(Exchange, ReadsNumbersWithGosWords) {
-  const FakeExchange exchange("a=-5&b=+7&c=abc&d=99999999999999999999", "", "");
+  const FakeExchange exchange("a=-5&b=%2B7&c=abc&d=99999999999999999999", "", "");
   EXPECT_EQ(exchange.number("a"), -5);
   EXPECT_EQ(exchange.number("b"), 7);
   EXPECT_EQ(exchange.number("absent", 3), 3);

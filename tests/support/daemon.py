@@ -6,6 +6,8 @@ import signal
 import subprocess
 import time
 
+import inventory
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("WHARF_BUILD", ROOT / "build" / "debug"))
 CLIENT_TIMEOUT = 60
@@ -137,12 +139,21 @@ class Daemon:
         if self.process and self.process.poll() is None:
             self.remove_containers()
             self.stop()
+        for pid in inventory.supervisors(self):  # Of containers whose record a test destroyed.
+            os.kill(int(pid), signal.SIGKILL)
         subprocess.run(["ip", "link", "delete", self.bridge], stderr=subprocess.DEVNULL)
+        for table in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout.splitlines():
+            rules = subprocess.run(["nft", "list", *table.split()], capture_output=True, text=True).stdout
+            if f"to_{self.bridge}" in rules:
+                subprocess.run(["nft", "delete", *table.split()])
         for top in pathlib.Path("/sys/fs/cgroup").iterdir():
             group = top / self.cgroup_parent.strip("/")
             deadline = time.monotonic() + 5
             while group.exists():
                 try:
+                    for path, folders, _ in os.walk(group, topdown=False):
+                        for folder in folders:
+                            os.rmdir(os.path.join(path, folder))
                     group.rmdir()
                 except OSError:
                     if time.monotonic() > deadline:

@@ -11,7 +11,11 @@ def lines(*command):
 
 
 def tree(path):
-    return sorted(str(p.relative_to(path)) for p in pathlib.Path(path).rglob("*")) if pathlib.Path(path).exists() else []
+    """Names below a directory, some of which may vanish while it is read."""
+    found = []
+    for top, folders, files in os.walk(path):
+        found += [os.path.relpath(os.path.join(top, name), path) for name in folders + files]
+    return sorted(found)
 
 
 def cgroups(daemon):
@@ -25,17 +29,19 @@ def cgroups(daemon):
 
 
 def supervisors(daemon):
-    """Processes of the runtime under this daemon's run directory."""
+    """Supervisors of this daemon's containers: they hold a directory below its home open."""
     found = []
     for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if os.readlink(entry / "exe").startswith(str(daemon.build)) and int(entry.name) != daemon.pid:
-                    command = (entry / "cmdline").read_bytes()
-                    if str(daemon.run_dir).encode() in command:
-                        found.append(entry.name)
-            except OSError:
-                pass
+        if not entry.name.isdigit():
+            continue
+        try:
+            if b"supervise" not in (entry / "cmdline").read_bytes():
+                continue
+            held = [os.readlink(fd) for fd in (entry / "fd").iterdir()]
+        except OSError:
+            continue
+        if any(path.startswith(f"{daemon.home}/") for path in held):
+            found.append(entry.name)
     return found
 
 

@@ -8,8 +8,8 @@ def run(*args, check=True, **kwargs):
 
 
 class Remote:
-    HOST = "10.213.7.1"
-    ADDRESS = "10.213.7.2"
+    HOST = "198.18.77.1"
+    ADDRESS = "198.18.77.2"
 
     def __init__(self, name=None):
         self.name = name or f"wharf-out{os.getpid() % 10000}"
