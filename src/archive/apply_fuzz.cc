@@ -15,8 +15,8 @@
 #include "base/error.h"
 #include "os/file.h"
 
-using namespace wharf;
-
+// Inside, as libarchive, with which the test archives are checked, has a ::archive of its own.
+namespace wharf {
 namespace {
 
 constexpr const char* kNames[] = {
@@ -73,3 +73,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (os::read_file(root.path() / "canary/victim") != "untouched") std::abort();
   return 0;
 }
+
+}  // namespace wharf

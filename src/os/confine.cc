@@ -98,10 +98,12 @@ void allow_only(std::span<const int> system_calls) {
   };
   std::vector<int> allowed(system_calls.begin(), system_calls.end());
 #ifdef WHARF_SANITIZED
-  // What the sanitizers' own runtime asks for; no such build is installed anywhere.
-  allowed.insert(allowed.end(), {SYS_sigaltstack, SYS_prctl, SYS_sched_getaffinity, SYS_getppid,
-                                 SYS_readlink, SYS_open, SYS_prlimit64, SYS_nanosleep,
-                                 SYS_clock_nanosleep, SYS_gettimeofday, SYS_uname, SYS_sysinfo});
+  // What the sanitizers' own runtime asks for; no such build is installed anywhere. With pipe2
+  // ubsan looks whether the memory of an object can be read before it looks at its type.
+  allowed.insert(allowed.end(),
+                 {SYS_sigaltstack, SYS_prctl, SYS_sched_getaffinity, SYS_getppid, SYS_readlink,
+                  SYS_open, SYS_prlimit64, SYS_nanosleep, SYS_clock_nanosleep, SYS_gettimeofday,
+                  SYS_uname, SYS_sysinfo, SYS_pipe2});
 #endif
   // One comparison per call, each with its own "allow": x32 numbers match none of them.
   for (const int call : allowed) {

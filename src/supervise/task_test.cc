@@ -10,8 +10,8 @@
 namespace wharf::supervise {
 namespace {
 
-constexpr Shape kInteractive{.open_stdin = true, .stdin_once = true};
-constexpr Shape kTerminal{.tty = true, .open_stdin = true};
+const Shape kInteractive{.open_stdin = true, .stdin_once = true};
+const Shape kTerminal{.tty = true, .open_stdin = true};
 
 /// One stdcopy frame.
 std::string frame(int stream, const std::string& text) {
