@@ -46,7 +46,7 @@ CREATE = {"Image": "busybox", "Cmd": ["true"]}
     (["start", "nosuch"], 1, "No such container: nosuch"),
     (["exec", "nosuch", "true"], 1, "No such container: nosuch"),
     (["rmi", "nosuch"], 1, "No such image: nosuch:latest"),
-    (["pull", "a/UPPER"], 1, "repository name must be lowercase"),
+    (["pull", "a/UPPER"], 1, "must be lowercase"),
 ])
 def test_errors_of_the_stock_client(clean, args, code, text):
     result = clean.docker(*args, check=False)

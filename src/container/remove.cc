@@ -54,6 +54,17 @@ void remove_anonymous_volumes(const Containers::State& state, const Record& reco
   }
 }
 
+/// The container is gone whether or not its directories go with it: whoever waits must hear so.
+void discard_directories(const Containers::State& state, const std::string& id) {
+  try {
+    state.services.layers.remove_writable(id);
+    os::remove_tree(state.directory(id));
+  } catch (const base::Error& error) {
+    base::log_error("remove directories of container {}: {}; swept at the next start", id,
+                    error.what());
+  }
+}
+
 }  // namespace
 
 void Containers::State::remove_turned(const ContainerPointer& container, bool volumes) {
@@ -65,8 +76,7 @@ void Containers::State::remove_turned(const ContainerPointer& container, bool vo
     services.layers.release(transaction, "container:" + record.id);
   });
   erase(*container);
-  services.layers.remove_writable(record.id);
-  os::remove_tree(directory(record.id));
+  discard_directories(*this, record.id);
   container->volume_claims.clear();
   if (volumes) remove_anonymous_volumes(*this, record);
   publish(record, "destroy");

@@ -30,6 +30,8 @@ class Actions {
   void duplicate(int from, int to) {
     accept(::posix_spawn_file_actions_adddup2(&actions_, from, to));
   }
+  /// One that is not open is no error.
+  void close(int number) { accept(::posix_spawn_file_actions_addclose(&actions_, number)); }
   void close_from(int number) {
     accept(::posix_spawn_file_actions_addclosefrom_np(&actions_, number));
   }
@@ -89,6 +91,10 @@ Process Process::spawn(const SpawnRequest& request) {
   for (int number = 0; number <= 2; ++number) actions.null(number);
   for (std::size_t i = 0; i < moved.size(); ++i)
     actions.duplicate(moved[i].get(), request.descriptors[i].as);
+  for (int number = 3; number <= highest; ++number) {
+    const auto asked = [&](const Inherit& each) { return each.as == number; };
+    if (std::ranges::none_of(request.descriptors, asked)) actions.close(number);
+  }
   actions.close_from(highest + 1);
 
   std::vector<std::string> arguments = request.arguments;
