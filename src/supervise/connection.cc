@@ -253,7 +253,7 @@ bool Connection::was_started() const {
 
 bool Connection::ended() const {
   const std::scoped_lock delivery(delivery_);
-  return ended_ || closed_;
+  return ended_ || closed_ || closing_;
 }
 
 void Connection::deliver_lost() {
@@ -273,6 +273,8 @@ bool Connection::mark_started() {
 }
 
 void Connection::close() {
+  // Before the peer can hang up in answer: a hang-up that we caused is no death of a supervisor.
+  closing_ = true;
   // shutdown(2) wakes whoever waits for an answer; the descriptors close with the object.
   ::shutdown(command_.get(), SHUT_RDWR);
   const std::scoped_lock delivery(delivery_);

@@ -8,6 +8,7 @@
 // which close() takes too: after close() has returned no callback runs any more.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -115,6 +116,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool closed_ = false;
   bool started_ = false;
   bool lost_ = false;
+  std::atomic<bool> closing_ = false;
 };
 
 }  // namespace wharf::supervise
