@@ -47,7 +47,6 @@ supervise::Events Containers::State::events_of(const ContainerPointer& container
     jobs.run([this, weak, run] {
       const auto alive = weak.lock();
       if (!alive) return;
-      supervise::remove_run_directory(run_directory(alive->id));
       Ended how;
       // Docker: what was killed with its supervisor has the code of SIGKILL.
       how.exit_code = 137;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "container/health.h"
+#include "container/spec.h"
 #include "container/state.h"
 #include "os/file.h"
 
@@ -85,6 +86,7 @@ void Containers::State::adopt(const ContainerPointer& container, const StateFile
   // Its events are jobs, and they wait for this Turn.
   const Container::Turn turn = container->take_turn();
   auto task = services.supervisors.reconnect(run_directory(container->id),
+                                             cgroup_path(container->record(), settings),
                                              events_of(container, run->number));
   if (!task) {
     const auto exit = read_exit(directory(container->id));

@@ -12,38 +12,13 @@
 #include "os/socket.h"
 #include "supervise/connection.h"
 #include "supervise/documents.h"
+#include "supervise/run_directory.h"
 #include "supervise/spare.h"
 #include "supervise/sweep.h"
 #include "supervise/watcher.h"
 
 namespace wharf::supervise {
 namespace {
-
-/// How long the supervisor of the last run may take to leave its run directory.
-constexpr std::chrono::milliseconds kLeaveTime{5000};
-
-bool somebody_listens(const std::filesystem::path& run_directory) {
-  try {
-    os::connect_unix(run_directory / "sock", SOCK_SEQPACKET);
-    return true;
-  } catch (const base::Error& error) {
-    if (error.error_number() == ENOENT || error.error_number() == ECONNREFUSED) return false;
-    throw;
-  }
-}
-
-/// A run directory that is ours alone. One left by a dead supervisor is taken over.
-os::Fd make_run_directory(const std::filesystem::path& path) {
-  const auto deadline = std::chrono::steady_clock::now() + kLeaveTime;
-  while (WHARF_CALL(mkdir, path.c_str(), mode_t{0700}) < 0) {
-    if (errno != EEXIST) throw os::last_error("make {}", path.string());
-    if (!somebody_listens(path)) break;
-    if (std::chrono::steady_clock::now() > deadline)
-      base::fail(base::Kind::Conflict, "a supervisor still runs in {}", path.string());
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return os::open_directory(path);
-}
 
 wire::Launch message_of(const LaunchRequest& request) {
   wire::Launch launch{};
@@ -112,7 +87,7 @@ Supervisors::~Supervisors() = default;
 Task Supervisors::launch(LaunchRequest request, Events events) {
   check_limits(request);
   const os::Fd config = document_file(request.config_json);
-  const os::Fd run_directory = make_run_directory(request.run_directory);
+  const os::Fd run_directory = claim_run_directory(request.run_directory);
   os::SocketPair event_pair = os::make_socket_pair(SOCK_SEQPACKET | SOCK_NONBLOCK);
 
   const wire::Launch launch = message_of(request);
@@ -146,7 +121,16 @@ Task Supervisors::launch(LaunchRequest request, Events events) {
 }
 
 std::optional<Task> Supervisors::reconnect(const std::filesystem::path& run_directory,
-                                           Events events) {
+                                           const std::string& cgroup_path, Events events) {
+  std::optional<Task> task = find_running(run_directory, std::move(events));
+  if (task) return task;
+  // One that is on its way out removes what it made itself; a killed one could not.
+  if (const auto left = claim_left_directory(run_directory)) sweep(cgroup_path, run_directory);
+  return std::nullopt;
+}
+
+std::optional<Task> Supervisors::find_running(const std::filesystem::path& run_directory,
+                                              Events events) {
   os::Fd command;
   try {
     command = os::connect_unix(run_directory / "sock", SOCK_SEQPACKET);
@@ -176,14 +160,6 @@ std::optional<Task> Supervisors::reconnect(const std::filesystem::path& run_dire
   event_pair.second.reset();
   parts_->watcher.watch(connection);
   return parts_->task_of(std::move(connection));
-}
-
-void remove_run_directory(const std::filesystem::path& run_directory) {
-  const std::filesystem::path socket = run_directory / "sock";
-  if (WHARF_CALL(unlink, socket.c_str()) < 0 && errno != ENOENT && errno != ENOTDIR)
-    throw os::last_error("remove {}", socket.string());
-  if (WHARF_CALL(rmdir, run_directory.c_str()) < 0 && errno != ENOENT)
-    throw os::last_error("remove {}", run_directory.string());
 }
 
 }  // namespace wharf::supervise

@@ -87,9 +87,6 @@ struct Events {
 /// A damaged one is an Error that names it. Format: docs/formats/exit-record.md.
 std::optional<Exit> read_exit_record(const os::Fd& data_directory);
 
-/// Removes what a supervisor left at <exec-root>/c/<id> that died while no daemon was there.
-void remove_run_directory(const std::filesystem::path& run_directory);
-
 /// The service: starts supervisors, keeps a few idle ones ready, delivers events.
 class Supervisors {
  public:
@@ -106,13 +103,17 @@ class Supervisors {
 
   Task launch(LaunchRequest request, Events events);
 
-  /// The running container of `run_directory`, or nothing if no supervisor lives there (then
-  /// read_exit_record() tells what became of it). One that has ended but was not heard yet
+  /// The running container of `run_directory`, or nothing if no supervisor lives there: then
+  /// read_exit_record() tells what became of it, and what a killed one left, its cgroup at
+  /// `cgroup_path` included, is removed. One that has ended but was not heard yet
   /// is returned too and its event follows at once. Events that arrive before the caller has
   /// the Task in hand are real: the callback must be ready when this is called.
-  std::optional<Task> reconnect(const std::filesystem::path& run_directory, Events events);
+  std::optional<Task> reconnect(const std::filesystem::path& run_directory,
+                                const std::string& cgroup_path, Events events);
 
  private:
+  std::optional<Task> find_running(const std::filesystem::path& run_directory, Events events);
+
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

@@ -69,7 +69,7 @@ TEST_F(ClientTest, ARestartedDaemonFindsTheContainerItsLogAndItsEnd) {
   std::this_thread::sleep_for(milliseconds(50));
   supervisors_ =
       std::make_unique<Supervisors>(Supervisors::Options{Supervisors::default_runtime(), 0});
-  const std::optional<Task> found = supervisors_->reconnect(run_directory_, after.callbacks());
+  const std::optional<Task> found = supervisors_->reconnect(run_directory_, "", after.callbacks());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->pid(), pid);
   EXPECT_TRUE(found->started());
@@ -96,7 +96,33 @@ TEST_F(ClientTest, AContainerThatEndedWithoutADaemonHasItsRecord) {
     std::this_thread::sleep_for(milliseconds(5));
   supervisors_ =
       std::make_unique<Supervisors>(Supervisors::Options{Supervisors::default_runtime(), 0});
-  EXPECT_FALSE(supervisors_->reconnect(run_directory_, {}));
+  EXPECT_FALSE(supervisors_->reconnect(run_directory_, "", {}));
+}
+
+TEST_F(ClientTest, WhatASupervisorLeftThatWasKilledWithoutADaemonIsRemoved) {
+  pid_t pid = 0, supervisor = 0;
+  {
+    Ends ends;
+    const Task task = run("sleep 1000", ends);
+    pid = task.pid();
+    supervisor = task.supervisor_pid();
+  }
+  const std::string id = run_directory_.filename();
+  supervisors_.reset();
+  ::kill(supervisor, SIGKILL);
+  supervisors_ =
+      std::make_unique<Supervisors>(Supervisors::Options{Supervisors::default_runtime(), 0});
+  EXPECT_FALSE(supervisors_->reconnect(run_directory_, cgroup(id), {}));
+  EXPECT_FALSE(std::filesystem::exists(run_directory_));
+  EXPECT_FALSE(std::filesystem::exists("/sys/fs/cgroup/pids" + cgroup(id)));
+  EXPECT_TRUE(dead(pid));
+}
+
+TEST_F(ClientTest, ARunDirectoryThatNobodyCameToUseIsRemoved) {
+  const os::Path path = run_ / "interrupted";
+  ASSERT_TRUE(std::filesystem::create_directories(path));
+  EXPECT_FALSE(supervisors_->reconnect(path, "", {}));
+  EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST_F(ClientTest, ASupervisorKilledAtAnyMomentLeavesNothing) {
@@ -171,7 +197,7 @@ TEST_F(ClientTest, TheSameNamesCanBeStartedAgainAtOnce) {
 }
 
 TEST_F(ClientTest, ReconnectRefusesNobodysDirectory) {
-  EXPECT_FALSE(supervisors_->reconnect(run_ / "nobody", {}));
+  EXPECT_FALSE(supervisors_->reconnect(run_ / "nobody", "", {}));
 }
 
 TEST_F(ClientTest, NothingLeaksOverManyContainers) {

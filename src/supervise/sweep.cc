@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cgroup/group.h"
-#include "supervise/client.h"
+#include "supervise/run_directory.h"
 
 namespace wharf::supervise {
 namespace {
