@@ -192,6 +192,7 @@ void start_steps(Containers::State& state, Container& container, Starting& start
 
 void Containers::State::start_turned(Container& container) {
   const View before = container.view();
+  container.wait_for_roots_closed();
   Starting starting{container.record(), std::make_shared<Run>(), {}};
   starting.run->number = container.next_run();
   try {

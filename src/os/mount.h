@@ -5,7 +5,7 @@
 // while it is invisible, and attach() publishes it in one step: an error half way leaves
 // nothing to undo. Dropping a DetachedMount that was not attached unmounts it.
 //
-// Needs Linux 5.12 (mount_setattr(2)), and 6.13 for overlays by descriptor. Not thread-safe per
+// Needs Linux 5.12 (mount_setattr(2)). Not thread-safe per
 // object; the calling thread's mount namespace is the one changed. All throw base::Error.
 #pragma once
 
@@ -75,5 +75,9 @@ class DetachedMount {
 
   Fd fd_;
 };
+
+/// What DetachedMount::overlay() does on a kernel before 6.13: dearer, and the layers must be
+/// reachable by name in the mount namespace of the caller.
+DetachedMount overlay_by_path(const OverlayParts& parts);
 
 }  // namespace wharf::os

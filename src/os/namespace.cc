@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <exception>
@@ -45,6 +46,15 @@ Fd new_network_namespace(const std::function<void()>& work) {
 void in_network_namespace(const Fd& netns, const std::function<void()>& work) {
   in_own_thread([&] {
     check(WHARF_CALL(setns, netns.get(), CLONE_NEWNET), "enter a network namespace");
+    work();
+  });
+}
+
+void in_own_mount_namespace(const std::function<void()>& work) {
+  in_own_thread([&] {
+    check(WHARF_CALL(unshare, CLONE_NEWNS), "make a mount namespace");
+    check(WHARF_CALL(mount, nullptr, "/", nullptr, 0UL | MS_REC | MS_PRIVATE, nullptr),
+          "make mounts private");
     work();
   });
 }

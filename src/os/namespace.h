@@ -1,4 +1,4 @@
-// Network namespaces you can own, and code that runs inside one.
+// Namespaces you can own, and code that runs inside one.
 //
 // The daemon's threads never change their own namespace: what has to happen in another one
 // runs in a thread made for it, which ends there. A namespace lives as long as a descriptor
@@ -24,6 +24,10 @@ Fd new_network_namespace(const std::function<void()>& work = {});
 
 /// Runs `work` in a thread that has joined `netns`, and waits for it.
 void in_network_namespace(const Fd& netns, const std::function<void()>& work);
+
+/// Runs `work` in a thread with a mount namespace of its own, a private copy of the daemon's, and
+/// waits for it. What is mounted there goes with the thread.
+void in_own_mount_namespace(const std::function<void()>& work);
 
 /// Writes /proc/sys/NAME ("net/ipv4/ip_forward") in the calling thread's network namespace.
 void write_sysctl(const std::string& name, const std::string& value);
