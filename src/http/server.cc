@@ -138,6 +138,12 @@ std::uint64_t Server::accepted() const {
 }
 
 void Server::stop(int grace_ms) {
+  if (try_stop(grace_ms, 0)) return;
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [this] { return threads_ == 0; });
+}
+
+bool Server::try_stop(int grace_ms, int cut_ms) {
   const std::uint64_t one = 1;
   os::write_all(stop_event_, {reinterpret_cast<const char*>(&one), sizeof one});
   for (std::thread& acceptor : acceptors_) acceptor.join();
@@ -147,9 +153,9 @@ void Server::stop(int grace_ms) {
   stopping_ = true;
   for (Connection* connection : live_) connection->interrupt_reads();
   const auto none_left = [this] { return threads_ == 0; };
-  if (ended_.wait_for(lock, std::chrono::milliseconds(grace_ms), none_left)) return;
+  if (ended_.wait_for(lock, std::chrono::milliseconds(grace_ms), none_left)) return true;
   for (Connection* connection : live_) connection->interrupt();
-  ended_.wait(lock, none_left);
+  return ended_.wait_for(lock, std::chrono::milliseconds(cut_ms), none_left);
 }
 
 }  // namespace wharf::http

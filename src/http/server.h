@@ -44,6 +44,10 @@ class Server {
   /// still run, and returns when every thread has ended.
   void stop(int grace_ms);
 
+  /// As stop(), but waits no longer than `cut_ms` for requests that were cut: false where some
+  /// still run. They hold what they work on, so then only the end of the process is left.
+  bool try_stop(int grace_ms, int cut_ms);
+
   std::size_t connections() const;
 
   /// How many there were since the start.

@@ -28,6 +28,7 @@ using engine::Settings;
 
 constexpr int kUsageStatus = 125;  // Docker: wrong flags.
 constexpr int kSignalsBeforeForce = 3;
+constexpr int kCutMs = 3000;  // For requests that were cut at the end of shutdown-timeout.
 
 /// Before the first thread is made, so that all of them have these blocked.
 sigset_t block_signals() {
@@ -135,6 +136,14 @@ void log_activity(const engine::Engine& engine, const http::Server& server) {
   ::_exit(128 + number);
 }
 
+/// A request that waits for a container, a registry or a file system may take for ever. Every start
+/// is a restore, so nothing is lost by not waiting (threats F06).
+[[noreturn]] void leave_stuck(const engine::Settings& settings) {
+  base::log_warn("Daemon shutdown complete, but for requests that did not end in time");
+  if (!settings.pid_file.empty()) ::unlink(settings.pid_file.c_str());
+  ::_exit(0);
+}
+
 /// The next signal. Meanwhile, whenever the last client has left, memory is given back.
 int next_signal(const sigset_t& signals, const http::Server& server, std::uint64_t& served) {
   constexpr timespec kIdle{.tv_sec = 3, .tv_nsec = 0};
@@ -202,8 +211,9 @@ int serve(Configuration running, const sigset_t& signals) {
   const int grace_ms = running.settings.shutdown_timeout_s < 0
                            ? INT_MAX
                            : running.settings.shutdown_timeout_s * 1000;
-  server.stop(grace_ms);
+  const bool ended = server.try_stop(grace_ms, kCutMs);
   for (const std::string& socket : sockets) ::unlink(socket.c_str());
+  if (!ended) leave_stuck(running.settings);
   base::log_info("Daemon shutdown complete");
   return 0;
 }
