@@ -198,6 +198,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/containers/{name:.*}/wait", wait},
     {"POST", "/containers/{name:.*}/resize", resize},
     {"POST", "/containers/{name:.*}/attach", container_attach},
+    {"GET", "/containers/{name:.*}/attach/ws", container_attach_websocket},
     {"POST", "/containers/{name:.*}/rename", rename},
     {"POST", "/containers/{name:.*}/update", update},
     {"DELETE", "/containers/{name:.*}", remove},

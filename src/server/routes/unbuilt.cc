@@ -49,7 +49,6 @@ constexpr Route kRoutes[] = {
     {"PUT", "/containers/{name:.*}/archive", unbuilt},
     {"GET", "/containers/{name:.*}/export", unbuilt},
     {"GET", "/containers/{name:.*}/stats", unbuilt},
-    {"GET", "/containers/{name:.*}/attach/ws", unbuilt},
     {"POST", "/commit", unbuilt},
 
     {"POST", "/build", unbuilt},
