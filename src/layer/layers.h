@@ -152,7 +152,7 @@ class Layers {
   /// The layers alone, read-only: to look into an image.
   os::DetachedMount mount_image(std::span<const base::Digest> diff_ids);
 
-  /// Bytes of the files in the upper directory (du): SizeRw.
+  /// What the upper directory takes on the disk (du): SizeRw.
   std::uint64_t writable_size(std::string_view id) const;
 
   /// Waits until the trash is empty: prune, tests.

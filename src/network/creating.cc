@@ -26,10 +26,14 @@ void check_name(const std::string& name) {
   const bool plain =
       std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
   const auto parts = base::split(name, '/');
-  const bool climbs = std::find(parts.begin(), parts.end(), "..") != parts.end();
-  if (!plain || climbs || name.size() > kNameLimit) {
+  // A request's path is cleaned before it is looked at: such a network could not be removed.
+  const bool cleaned = std::any_of(parts.begin(), parts.end(), [](const std::string& part) {
+    return part.empty() || part == "." || part == "..";
+  });
+  if (!plain || cleaned || name.size() > kNameLimit) {
     fail(Kind::InvalidArgument,
-         "invalid name: {} is not at most {} printable ASCII characters without \"..\"",
+         "invalid name: {} is not at most {} printable ASCII characters without \".\", \"..\" or "
+         "nothing between slashes",
          base::quoted(name), kNameLimit);
   }
 }
