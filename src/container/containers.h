@@ -22,6 +22,7 @@
 #include "api/exec.h"
 #include "api/version.h"
 #include "base/filters.h"
+#include "container/copy.h"
 #include "container/services.h"
 #include "container/settings.h"
 #include "container/streams.h"
@@ -104,6 +105,14 @@ class Containers {
   api::TopResponse top(std::string_view name, std::string_view ps_arguments);
   std::vector<api::FilesystemChange> changes(std::string_view name);
   api::PruneResponse prune(const base::Filters& filters);
+
+  /// HEAD and GET of archive: `path` and what is in it, when it is sent. NotFound with Docker's
+  /// text where nothing is there.
+  std::unique_ptr<Archive> archive(std::string_view name, const std::string& path);
+  /// PUT of archive: unpacks what `source` gives, compressed or not.
+  void extract(std::string_view name, const ExtractOptions& options, const ByteSource& source);
+  /// The root file system without any mount.
+  std::unique_ptr<Archive> export_files(std::string_view name);
 
   /// Checks that attaching is possible now, and opens the container's side of it.
   std::unique_ptr<Attached> attach(std::string_view name, const AttachOptions& options);

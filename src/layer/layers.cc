@@ -150,7 +150,7 @@ os::Path Layers::upper_directory(std::string_view id) const {
 }
 
 std::uint64_t Layers::writable_size(std::string_view id) const {
-  return os::tree_size(os::open_file(upper_directory(id), O_RDONLY | O_DIRECTORY)).bytes;
+  return os::tree_size(os::open_file(upper_directory(id), O_RDONLY | O_DIRECTORY)).disk_bytes;
 }
 
 void Layers::empty_trash() {

@@ -5,8 +5,9 @@
 // while it is invisible, and attach() publishes it in one step: an error half way leaves
 // nothing to undo. Dropping a DetachedMount that was not attached unmounts it.
 //
-// Needs Linux 5.12 (mount_setattr(2)), and 6.13 for overlays by descriptor. Not thread-safe per
-// object; the calling thread's mount namespace is the one changed. All throw base::Error.
+// Needs Linux 5.12 (mount_setattr(2)), 6.13 for overlays by descriptor, and 6.15 to attach to or
+// copy what is itself attached nowhere. Not thread-safe per object; the calling thread's mount
+// namespace is the one changed. All throw base::Error.
 #pragma once
 
 #include <span>

@@ -49,6 +49,15 @@ void in_network_namespace(const Fd& netns, const std::function<void()>& work) {
   });
 }
 
+void in_mount_namespace(const Fd& mntns, const std::function<void()>& work) {
+  in_own_thread([&] {
+    // Root and working directory are shared by all threads, until one has its own.
+    check(WHARF_CALL(unshare, CLONE_FS), "leave the shared working directory");
+    check(WHARF_CALL(setns, mntns.get(), CLONE_NEWNS), "enter a mount namespace");
+    work();
+  });
+}
+
 void write_sysctl(const std::string& name, const std::string& value) {
   const Fd file = open_file("/proc/sys/" + name, O_WRONLY);
   const ssize_t n = WHARF_CALL(write, file.get(), value.data(), value.size());

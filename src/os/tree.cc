@@ -79,6 +79,10 @@ class Removal {
   std::vector<std::string> moved_;
 };
 
+std::uint64_t disk_bytes_of(const struct stat& found) {
+  return static_cast<std::uint64_t>(found.st_blocks) * 512;  // stat(2): always of 512 bytes.
+}
+
 /// A container may be changing the tree: what is gone, or a link by now, is passed over.
 Fd open_if_there(const Fd& directory, const std::string& path) {
   try {
@@ -103,6 +107,7 @@ TreeSize tree_size(const Fd& directory) {
   std::vector<std::string> waiting = {"."};
   struct stat top{};
   check(WHARF_CALL(fstat, directory.get(), &top), "stat directory");
+  total.disk_bytes = disk_bytes_of(top);
   while (!waiting.empty()) {
     const std::string path = std::move(waiting.back());
     waiting.pop_back();
@@ -115,8 +120,10 @@ TreeSize tree_size(const Fd& directory) {
       ++total.entries;
       if (S_ISDIR(found.st_mode) && found.st_dev == top.st_dev)
         waiting.push_back(path + "/" + name);
+      const bool may_come_again = !S_ISDIR(found.st_mode) && found.st_nlink > 1;
+      if (may_come_again && !linked.emplace(found.st_dev, found.st_ino).second) continue;
+      total.disk_bytes += disk_bytes_of(found);
       if (!S_ISREG(found.st_mode)) continue;
-      if (found.st_nlink > 1 && !linked.emplace(found.st_dev, found.st_ino).second) continue;
       total.bytes += static_cast<std::uint64_t>(found.st_size);
     }
   }

@@ -17,9 +17,10 @@ void remove_beneath(const Fd& directory, const std::string& name);
 struct TreeSize {
   std::uint64_t bytes = 0;  ///< Apparent sizes of regular files, hard links once.
   std::uint64_t entries = 0;
+  std::uint64_t disk_bytes = 0;  ///< Blocks of everything, directories and the top one too.
 };
 
-/// As `du --apparent-size` of the files in `directory`.
+/// As `du --apparent-size` of the files in `directory`, and as `du` of all of it.
 TreeSize tree_size(const Fd& directory);
 
 }  // namespace wharf::os

@@ -46,6 +46,8 @@ TEST(TreeSize, CountsHardLinksOnceAndFollowsNoLink) {
   const TreeSize size = tree_size(open_file(root.path(), O_RDONLY | O_DIRECTORY));
   EXPECT_EQ(size.bytes, 1000U);
   EXPECT_EQ(size.entries, 5U);
+  EXPECT_GE(size.disk_bytes, size.bytes);
+  EXPECT_EQ(size.disk_bytes % 512, 0U);
 }
 
 }  // namespace
