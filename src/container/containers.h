@@ -26,6 +26,7 @@
 #include "container/services.h"
 #include "container/settings.h"
 #include "container/streams.h"
+#include "oci/reference.h"
 
 namespace wharf::container {
 
@@ -51,6 +52,15 @@ struct ListOptions {
   bool size = false;
   std::int64_t limit = -1;
   base::Filters filters;
+};
+
+struct CommitOptions {
+  std::optional<api::ContainerConfig> config;  ///< Instead of the container's.
+  std::vector<std::string> changes;            ///< Dockerfile lines.
+  std::string author;
+  std::string comment;
+  std::optional<oci::Reference> image;  ///< Without: an image that has no name.
+  bool pause = true;
 };
 
 enum class WaitCondition { NotRunning, NextExit, Removed };
@@ -113,6 +123,9 @@ class Containers {
   void extract(std::string_view name, const ExtractOptions& options, const ByteSource& source);
   /// The root file system without any mount.
   std::unique_ptr<Archive> export_files(std::string_view name);
+
+  /// The id of the new image.
+  std::string commit(std::string_view name, const CommitOptions& options);
 
   /// Checks that attaching is possible now, and opens the container's side of it.
   std::unique_ptr<Attached> attach(std::string_view name, const AttachOptions& options);

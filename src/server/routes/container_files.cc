@@ -1,4 +1,4 @@
-// /containers/{id}/archive and /export: files of containers as tars.
+// /containers/{id}/archive, /export and /commit: files of containers as tars and as images.
 #include "base/strings.h"
 #include "engine/engine.h"
 #include "server/exchange.h"
@@ -34,6 +34,16 @@ void send(Exchange& exchange, container::Archive& archive, std::string_view type
   });
 }
 
+/// Docker: "repo" and "tag" make a name; without "repo" there is none.
+std::optional<oci::Reference> image_name(const Exchange& exchange) {
+  const std::string& repository = exchange.parameter("repo");
+  if (repository.empty()) return std::nullopt;
+  const oci::Reference name = oci::Reference::parse(repository);
+  if (name.has_digest()) fail(Kind::InvalidArgument, "cannot import digest reference");
+  const std::string& tag = exchange.parameter("tag");
+  return tag.empty() ? name.with_default_tag() : name.with_tag(tag);
+}
+
 }  // namespace
 
 void stat_archive(Engine& engine, Exchange& exchange) {
@@ -62,6 +72,21 @@ void put_archive(Engine& engine, Exchange& exchange) {
 void export_container(Engine& engine, Exchange& exchange) {
   const auto archive = engine.containers.export_files(exchange.variable("name"));
   send(exchange, *archive, "application/octet-stream");
+}
+
+void commit_container(Engine& engine, Exchange& exchange) {
+  container::CommitOptions options;
+  exchange.read_json([&](const base::Json& json) {
+    if (!json.is_null()) api::from_json(json, options.config.emplace());
+  });
+  options.image = image_name(exchange);
+  options.changes = exchange.query().all("changes");
+  options.author = exchange.parameter("author");
+  options.comment = exchange.parameter("comment");
+  options.pause = exchange.flag("pause", true);
+  base::JsonObject answer;
+  answer["Id"] = engine.containers.commit(exchange.parameter("container"), options);
+  exchange.reply(201, answer);
 }
 
 }  // namespace wharf::server

@@ -202,6 +202,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/containers/{name:.*}/archive", get_archive},
     {"PUT", "/containers/{name:.*}/archive", put_archive},
     {"GET", "/containers/{name:.*}/export", export_container},
+    {"POST", "/commit", commit_container},
     {"POST", "/containers/{name:.*}/rename", rename},
     {"POST", "/containers/{name:.*}/update", update},
     {"DELETE", "/containers/{name:.*}", remove},

@@ -46,7 +46,6 @@ constexpr Route kRoutes[] = {
     {"DELETE", "/containers/{name}/checkpoints/{checkpoint}", experimental},
     {"GET", "/containers/{name:.*}/stats", unbuilt},
     {"GET", "/containers/{name:.*}/attach/ws", unbuilt},
-    {"POST", "/commit", unbuilt},
 
     {"POST", "/build", unbuilt},
     {"POST", "/build/prune", unbuilt, {1, 31}},
