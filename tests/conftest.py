@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 
 from daemon import Daemon  # noqa: E402
 from images import busybox_archive  # noqa: E402
+from inventory import Inventory, settle  # noqa: E402
 from registry import Registry  # noqa: E402
 from remote import Remote  # noqa: E402
 
@@ -44,6 +46,50 @@ def daemon(shared_daemon):
     """The shared daemon; every container that a test made is removed after it."""
     yield shared_daemon
     shared_daemon.remove_containers()
+
+
+@pytest.fixture
+def clean(daemon):
+    """The shared daemon; what exists before and after the test must be the same."""
+    daemon.docker("run", "--rm", "busybox", "true")
+    time.sleep(0.3)
+    before = Inventory(daemon)
+    yield daemon
+    daemon.remove_containers()
+    assert settle(daemon, before) == {}
+
+
+def snapshot(folder):
+    return [(str(p.relative_to(folder)), p.lstat().st_mode, p.lstat().st_size, p.lstat().st_mtime_ns, p.lstat().st_nlink,
+             p.read_bytes() if p.is_file() else b"") for p in sorted(folder.rglob("*"))]
+
+
+@pytest.fixture
+def canary():
+    """A host directory that nothing may change, whose path exists in no image."""
+    folder = pathlib.Path("/var/tmp/wharf-victim")
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "sub").mkdir(parents=True)
+    (folder / "victim").write_text("untouched")
+    (folder / "victim").chmod(0o600)
+    (folder / "ptmx").write_text("")
+    (folder / "sub" / "s").write_text("untouched")
+    before = snapshot(folder)
+    yield str(folder)
+    assert snapshot(folder) == before
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def program(scratch):
+    """Compiles tests/support/NAME.c into a static program; its path."""
+    def compiled(name, *flags):
+        path = scratch / name
+        if not path.exists():
+            source = pathlib.Path(__file__).parent / "support" / f"{name}.c"
+            subprocess.run(["gcc", "-O2", "-static", *flags, "-o", str(path), str(source)], check=True)
+        return path
+    return compiled
 
 
 @pytest.fixture

@@ -4,25 +4,12 @@ import hashlib
 import json
 import pathlib
 import socket
-import subprocess
-import tarfile
 import time
 
 import pytest
 
 import images
-from inventory import Inventory, settle
-
-
-@pytest.fixture
-def clean(daemon):
-    """The inventory before and after the test must be the same."""
-    daemon.docker("run", "--rm", "busybox", "true")
-    time.sleep(0.3)
-    before = Inventory(daemon)
-    yield daemon
-    daemon.remove_containers()
-    assert settle(daemon, before) == {}
+from inventory import rss
 
 
 CREATE = {"Image": "busybox", "Cmd": ["true"]}
@@ -95,10 +82,6 @@ def raw(daemon, *pieces, seconds=15):
         return out
 
 
-def rss(daemon):
-    return int(pathlib.Path(f"/proc/{daemon.pid}/statm").read_text().split()[1]) * 4096
-
-
 @pytest.mark.parametrize("head", [
     b"GET /_ping HTTP/1.1\r\nHost: d\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     b"GET /_ping HTTP/1.1\r\nHost: d\r\nContent-Length: -5\r\n\r\n",
@@ -145,28 +128,6 @@ def test_five_hundred_half_requests_do_not_slow_a_ping(clean):
 def test_paths_are_names_and_never_files(clean, path):
     status, _ = clean.api("GET", path)
     assert status in (301, 400, 404, 414, 431)
-
-
-VICTIM = "wharf-victim"
-
-
-@pytest.fixture
-def canary():
-    """A host directory that no archive may touch."""
-    folder = pathlib.Path(f"/var/tmp/{VICTIM}")
-    folder.mkdir(exist_ok=True)
-    (folder / "victim").write_text("untouched")
-    (folder / "victim").chmod(0o600)
-    before = snapshot(folder)
-    yield str(folder)
-    assert snapshot(folder) == before
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
-
-
-def snapshot(folder):
-    return [(p.name, p.stat().st_mode, p.stat().st_size, p.stat().st_mtime_ns, p.read_bytes()) for p in sorted(folder.iterdir())]
 
 
 def bad_layers(canary):

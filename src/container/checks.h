@@ -33,10 +33,11 @@ void check_restart_policy(const api::RestartPolicy& policy);
 struct SecurityOptions {
   bool no_new_privileges = false;
   bool writable_cgroups = false;
-  std::string seccomp;  ///< "": the daemon's default.
-  std::string apparmor;
+  std::string seccomp;   ///< "": the daemon's default.
+  std::string apparmor;  ///< A profile that the host has, "unconfined" or "".
 };
-/// Throws Internal `invalid --security-opt 1: "x"`.
+/// Throws Internal `invalid --security-opt 1: "x"`, and InvalidArgument for a profile of AppArmor
+/// on a host without it.
 SecurityOptions parse_security_options(const api::HostConfig& host, const Settings& settings);
 
 /// Throws InvalidArgument for an unknown driver or option; Docker's texts.

@@ -13,6 +13,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -129,6 +130,11 @@ class Container : public std::enable_shared_from_this<Container> {
   /// A run has ended: those who wait hear of it.
   void set_ended(State state);
   void change_record(const std::function<void(Record&)>& change);
+  /// When the root of the last run has left: its writable layer has one user at a time.
+  void set_roots_closed(std::shared_future<void> closed) { roots_closed_ = std::move(closed); }
+  void wait_for_roots_closed() const {
+    if (roots_closed_.valid()) roots_closed_.wait();
+  }
 
   // By anyone.
 
@@ -186,6 +192,7 @@ class Container : public std::enable_shared_from_this<Container> {
   os::Fd stopped_;  ///< An eventfd, made when first asked for.
   std::vector<supervise::Attachment> attachments_;
   std::shared_ptr<Health> health_;
+  std::shared_future<void> roots_closed_;  ///< Touched only by who holds the Turn.
 };
 
 using ContainerPointer = std::shared_ptr<Container>;

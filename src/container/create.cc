@@ -182,11 +182,13 @@ Record new_record(const image::Image& image, api::CreateRequest& request) {
 void write_row(Containers::State& state, const Record& record) {
   const std::string text = base::to_text(to_json(record));
   const std::vector<base::Digest> layers = layers_of(record);
-  state.services.database.write([&](store::Transaction& transaction) {
-    transaction.run("INSERT INTO containers(id, name, created, record) VALUES(?, ?, ?, ?)",
-                    {record.id, record.name, record.created.unix_ns, text});
-    state.services.layers.hold(transaction, "container:" + record.id, layers);
-  });
+  state.services.database.write(
+      [&](store::Transaction& transaction) {
+        transaction.run("INSERT INTO containers(id, name, created, record) VALUES(?, ?, ?, ?)",
+                        {record.id, record.name, record.created.unix_ns, text});
+        state.services.layers.hold(transaction, "container:" + record.id, layers);
+      },
+      row_durability(record));
 }
 
 }  // namespace

@@ -80,7 +80,6 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
   stop_health(*container);
   publish_network(record, *held, "disconnect");
   held->sandbox = {};
-  held->close_roots();
   execs_ended(*container);
   publish_volumes(record, "unmount");
   const std::int64_t duration_s =
@@ -93,6 +92,7 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
     container->set_ended(Restarting{how});
     const bool good_run = how.finished_at.unix_ns - how.started_at.unix_ns >= kGoodRunNs;
     save_state(*container, nullptr, how);
+    close_roots_later(*container, held);
     restart_later(container, good_run ? 0 : view.restart_count);
     return;
   }
@@ -100,6 +100,7 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
   // supervisor, and for a supervisor that was killed this file.
   if (!how.error.empty()) save_state(*container, nullptr, how);
   container->set_ended(Exited{how});
+  close_roots_later(*container, held);
   if (!record.host.auto_remove || container->view().kept || !container->begin_removing()) return;
   try {
     remove_turned(container, true);
@@ -108,6 +109,16 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
     container->end_removing();
     container->set_state(Dead{how});
   }
+}
+
+void Containers::State::close_roots_later(Container& container, const std::shared_ptr<Run>& run) {
+  // The unmount syncs the whole file system of the writable layer: only the next start waits.
+  const auto closed = std::make_shared<std::promise<void>>();
+  container.set_roots_closed(closed->get_future().share());
+  jobs.run([run, closed] {
+    run->close_roots();
+    closed->set_value();
+  });
 }
 
 void Containers::State::restart_later(const ContainerPointer& container, std::int64_t attempt) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "container/checks.h"
+#include "os/file.h"
 
 namespace wharf::container {
 
@@ -24,6 +25,17 @@ std::optional<bool> parse_bool(const std::string& text) {
   return std::nullopt;
 }
 
+/// Docker applies no profile on a host without AppArmor and says nothing; here whoever asked for
+/// one is told, because a container that was to be confined would not be.
+std::string checked_apparmor(const std::string& profile) {
+  if (profile.empty() || profile == "unconfined") return profile;
+  const auto enabled = os::read_file_if_exists("/sys/module/apparmor/parameters/enabled");
+  if (enabled && enabled->starts_with('Y')) return profile;
+  base::fail(Kind::InvalidArgument,
+             "AppArmor profile {} cannot be applied: AppArmor is not enabled on this host",
+             base::quoted(profile));
+}
+
 void apply_security(SecurityOptions& options, const std::string& option) {
   if (option == "no-new-privileges") {
     options.no_new_privileges = true;
@@ -38,7 +50,7 @@ void apply_security(SecurityOptions& options, const std::string& option) {
   const std::string value = option.substr(at + 1);
   if (name == "label") return;  // SELinux is not enabled: accepted without effect, as Docker does.
   if (name == "apparmor") {
-    options.apparmor = value;
+    options.apparmor = checked_apparmor(value);
   } else if (name == "seccomp") {
     options.seccomp = value;
   } else if (name == "no-new-privileges" || name == "writable-cgroups") {

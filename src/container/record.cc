@@ -103,4 +103,8 @@ StateFile state_from_json(const base::Json& json) {
   return state;
 }
 
+os::Durability row_durability(const Record& record) {
+  return record.host.auto_remove ? os::Durability::Lazy : os::Durability::Synced;
+}
+
 }  // namespace wharf::container

@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "base/time.h"
 #include "container/mounts.h"
+#include "os/file.h"
 
 namespace wharf::container {
 
@@ -45,6 +46,9 @@ struct StateFile {
 
 /// Bottom first. Throws InvalidArgument where the record is broken.
 std::vector<base::Digest> layers_of(const Record& record);
+
+/// How well its row is kept: one of --rm would be removed after a power loss anyway.
+os::Durability row_durability(const Record& record);
 
 base::Json to_json(const Record& record);
 /// Throws InvalidArgument for what is no record.

@@ -71,10 +71,12 @@ void Containers::State::remove_turned(const ContainerPointer& container, bool vo
   const Record record = container->record();
   end_health(*container);
   // The row first: without it what is left on disk is rubbish that the next start sweeps.
-  services.database.write([&](store::Transaction& transaction) {
-    transaction.run("DELETE FROM containers WHERE id = ?", {record.id});
-    services.layers.release(transaction, "container:" + record.id);
-  });
+  services.database.write(
+      [&](store::Transaction& transaction) {
+        transaction.run("DELETE FROM containers WHERE id = ?", {record.id});
+        services.layers.release(transaction, "container:" + record.id);
+      },
+      row_durability(record));
   erase(*container);
   discard_directories(*this, record.id);
   container->volume_claims.clear();

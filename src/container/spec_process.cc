@@ -73,6 +73,11 @@ JsonArray rlimits_of(const api::HostConfig& host, const Settings& settings) {
   return array;
 }
 
+void put_security(JsonObject& process, const SecurityOptions& security) {
+  process["noNewPrivileges"] = security.no_new_privileges;
+  if (!security.apparmor.empty()) process["apparmorProfile"] = security.apparmor;
+}
+
 void put_console_size(JsonObject& process, const std::vector<std::uint64_t>& size) {
   if (size.size() < 2 || (size[0] == 0 && size[1] == 0)) return;
   JsonObject console;
@@ -101,7 +106,7 @@ JsonObject build_process(const SpecInput& input) {
   if (JsonArray limits = rlimits_of(host, input.settings); !limits.empty()) {
     process["rlimits"] = std::move(limits);
   }
-  process["noNewPrivileges"] = input.security.no_new_privileges;
+  put_security(process, input.security);
   process["oomScoreAdj"] = host.oom_score_adj;
   return process;
 }
@@ -124,7 +129,7 @@ base::Json build_exec_process(const Record& record, const Settings& settings,
   if (JsonArray limits = rlimits_of(host, settings); !limits.empty()) {
     process["rlimits"] = std::move(limits);
   }
-  process["noNewPrivileges"] = parse_security_options(host, settings).no_new_privileges;
+  put_security(process, parse_security_options(host, settings));
   process["oomScoreAdj"] = host.oom_score_adj;
   return process;
 }

@@ -59,6 +59,7 @@ struct Containers::State {
 
   /// From the supervisor, as a job.
   void ended(const ContainerPointer& container, std::uint64_t run, Ended how);
+  void close_roots_later(Container& container, const std::shared_ptr<Run>& run);
   void restart_later(const ContainerPointer& container, std::int64_t attempt);
 
   // Telling (telling.cc).

@@ -1,19 +1,13 @@
 // Network namespaces made ahead of time.
 //
-// Making one takes 0.66 ms, more than all the rest of a join. A thread of the pool keeps some
-// ready: loopback up, sysctls as Docker sets them, and an rtnetlink socket opened inside, so
-// that interfaces are set up without entering. take() never waits for the thread: where the
-// pool is empty it makes one itself.
+// Making one takes 0.66 ms, more than all the rest of a join. Those of the pool have loopback up,
+// sysctls as Docker sets them, and an rtnetlink socket opened inside, so that interfaces are set
+// up without entering. take() never waits: where the pool is empty it makes one itself.
 //
 // Thread-safe.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <optional>
-#include <thread>
-
+#include "base/stock.h"
 #include "os/fd.h"
 #include "os/netlink.h"
 
@@ -32,20 +26,16 @@ struct NetworkNamespace {
 
 class NamespacePool {
  public:
-  explicit NamespacePool(unsigned size);
-  ~NamespacePool();
-  NamespacePool(const NamespacePool&) = delete;
+  explicit NamespacePool(unsigned size)
+      : stock_(size, "a network namespace", NetworkNamespace::make) {}
 
-  NetworkNamespace take();
+  NetworkNamespace take() {
+    auto ready = stock_.take();
+    return ready ? std::move(*ready) : NetworkNamespace::make();
+  }
 
  private:
-  void fill(std::stop_token stop);
-
-  const unsigned size_;
-  std::mutex mutex_;
-  std::condition_variable_any wanted_;
-  std::deque<NetworkNamespace> ready_;
-  std::jthread thread_;  // Last: stopped before the rest goes.
+  base::Stock<NetworkNamespace> stock_;
 };
 
 }  // namespace wharf::network

@@ -20,12 +20,15 @@ Fd open_resolved(const Fd& root, std::string_view path, int flags, mode_t mode,
   how.flags = static_cast<unsigned long long>(flags | O_CLOEXEC);
   if (flags & (O_CREAT | O_TMPFILE)) how.mode = mode;
   how.resolve = resolve | RESOLVE_NO_MAGICLINKS;
-  while (true) {
-    const long fd = WHARF_CALL(syscall, SYS_openat2, root.get(), name.c_str(), &how, sizeof how);
-    // EAGAIN: a rename somewhere raced the ".." check; the kernel asks for another try.
-    if (fd < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    return Fd(static_cast<int>(check(fd, "open {}", name)));
+  // EAGAIN: a rename somewhere raced the ".." check; the kernel asks for another try. Bounded: a
+  // container that renames for ever must not keep a thread of ours.
+  constexpr int kTries = 1000;
+  long fd = -1;
+  for (int tries = 0; tries < kTries; ++tries) {
+    fd = WHARF_CALL(syscall, SYS_openat2, root.get(), name.c_str(), &how, sizeof how);
+    if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) break;
   }
+  return Fd(static_cast<int>(check(fd, "open {}", name)));
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <array>
 #include <vector>
 
+#include "os/file.h"
+
 // glibc 2.36 wraps these; its <sys/mount.h> cannot be included beside <linux/mount.h>.
 extern "C" {
 int fsopen(const char* type, unsigned flags) noexcept;
@@ -58,6 +60,13 @@ void configure(const Fd& context, const MountOption& option) {
   if (result < 0) refused(context, fmt::format("mount option {}", option.key));
 }
 
+/// Linux 6.13.
+bool takes_layers_by_descriptor() {
+  const Fd context(check(WHARF_CALL(fsopen, "overlay", FSOPEN_CLOEXEC), "open overlay"));
+  const Fd root = open_directory("/");
+  return ::fsconfig(context.get(), FSCONFIG_SET_FD, "lowerdir+", nullptr, root.get()) == 0;
+}
+
 unsigned at_flags(Depth depth) {
   const unsigned recursive = depth == Depth::Recursive ? unsigned{AT_RECURSIVE} : 0;
   return unsigned{AT_EMPTY_PATH} | recursive;
@@ -78,6 +87,8 @@ DetachedMount DetachedMount::of_type(std::string_view type, std::span<const Moun
 }
 
 DetachedMount DetachedMount::overlay(const OverlayParts& parts) {
+  static const bool by_descriptor = takes_layers_by_descriptor();
+  if (!by_descriptor) return overlay_by_path(parts);
   std::vector<MountOption> options;
   options.reserve(parts.lower.size() + 6);
   // The kernel's configuration must not decide what a layer means on disk: layers move between

@@ -5,9 +5,14 @@
 // while it is invisible, and attach() publishes it in one step: an error half way leaves
 // nothing to undo. Dropping a DetachedMount that was not attached unmounts it.
 //
+<<<<<<< HEAD
 // Needs Linux 5.12 (mount_setattr(2)), 6.13 for overlays by descriptor, and 6.15 to attach to or
 // copy what is itself attached nowhere. Not thread-safe per object; the calling thread's mount
 // namespace is the one changed. All throw base::Error.
+=======
+// Needs Linux 5.12 (mount_setattr(2)). Not thread-safe per
+// object; the calling thread's mount namespace is the one changed. All throw base::Error.
+>>>>>>> main
 #pragma once
 
 #include <span>
@@ -76,5 +81,9 @@ class DetachedMount {
 
   Fd fd_;
 };
+
+/// What DetachedMount::overlay() does on a kernel before 6.13: dearer, and the layers must be
+/// reachable by name in the mount namespace of the caller.
+DetachedMount overlay_by_path(const OverlayParts& parts);
 
 }  // namespace wharf::os

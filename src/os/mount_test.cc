@@ -72,7 +72,12 @@ TEST(DetachedMount, AttachPublishesTheMountInTheCallersNamespace) {
   EXPECT_EQ(status, 0);
 }
 
-TEST(DetachedMount, OverlayOfManyLayersByDescriptorShowsTheTopmost) {
+class Overlay : public testing::TestWithParam<DetachedMount (*)(const OverlayParts&)> {};
+
+INSTANTIATE_TEST_SUITE_P(EitherWay, Overlay,
+                         testing::Values(&DetachedMount::overlay, &overlay_by_path));
+
+TEST_P(Overlay, OfManyLayersShowsTheTopmost) {
   TempDirectory root;
   std::vector<Fd> lower;
   for (int i = 0; i < 100; ++i) {
@@ -82,9 +87,27 @@ TEST(DetachedMount, OverlayOfManyLayersByDescriptorShowsTheTopmost) {
     replace_file(layer / ("own" + std::to_string(i)), "x", 0644);
     lower.push_back(open_directory(layer));
   }
-  const DetachedMount mount = DetachedMount::overlay({.lower = lower});
+  const DetachedMount mount = GetParam()({.lower = lower});
   EXPECT_EQ(read_all(open_at(mount.fd(), "same", O_RDONLY), 10), "0");
   EXPECT_NO_THROW((void)open_at(mount.fd(), "own99", O_RDONLY));
+}
+
+TEST_P(Overlay, KeepsWhatIsWrittenInItsUpperDirectory) {
+  TempDirectory root;
+  for (const char* name : {"lower", "upper", "work"}) make_directories(root.path() / name, 0755);
+  std::vector<Fd> lower;
+  lower.push_back(open_directory(root.path() / "lower"));
+  const Fd upper = open_directory(root.path() / "upper");
+  const Fd work = open_directory(root.path() / "work");
+  {
+    const DetachedMount mount =
+        GetParam()({.lower = lower, .upper = &upper, .work = &work, .discardable = true});
+    write_all(open_at(mount.fd(), "new", O_WRONLY | O_CREAT, 0600), "x");
+  }
+  EXPECT_EQ(read_file(root.path() / "upper/new"), "x");
+  EXPECT_FALSE(std::filesystem::exists(root.path() / "lower/new"));
+  const std::string mounts = read_file("/proc/self/mounts");
+  EXPECT_EQ(mounts.find(root.path().native()), std::string::npos);
 }
 
 }  // namespace

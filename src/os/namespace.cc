@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <exception>
@@ -49,11 +50,19 @@ void in_network_namespace(const Fd& netns, const std::function<void()>& work) {
   });
 }
 
+<<<<<<< HEAD
 void in_mount_namespace(const Fd& mntns, const std::function<void()>& work) {
   in_own_thread([&] {
     // Root and working directory are shared by all threads, until one has its own.
     check(WHARF_CALL(unshare, CLONE_FS), "leave the shared working directory");
     check(WHARF_CALL(setns, mntns.get(), CLONE_NEWNS), "enter a mount namespace");
+=======
+void in_own_mount_namespace(const std::function<void()>& work) {
+  in_own_thread([&] {
+    check(WHARF_CALL(unshare, CLONE_NEWNS), "make a mount namespace");
+    check(WHARF_CALL(mount, nullptr, "/", nullptr, 0UL | MS_REC | MS_PRIVATE, nullptr),
+          "make mounts private");
+>>>>>>> main
     work();
   });
 }

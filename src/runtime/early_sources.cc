@@ -1,9 +1,10 @@
 // Bind mount sources that only the caller can open as they should be.
 //
 // Most are opened by init, so that a hung file system stops nobody else. The caller opens
-// three kinds: those of a container with a user namespace, whose init may not enter the
+// four kinds: those of a container with a user namespace, whose init may not enter the
 // host's directories and whose copies of mounts are locked; those that keep sharing events
-// with the host's mount; and id-mapped ones, which need privilege over the file system.
+// with the host's mount; id-mapped ones, which need privilege over the file system; and
+// descriptors of other processes (/proc/PID/fd/N), which lie on mounts of the caller's namespace.
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -18,10 +19,23 @@
 namespace wharf::runtime {
 namespace {
 
+/// "/proc/PID/fd/N".
+bool is_descriptor(std::string_view path) {
+  constexpr std::string_view kProc = "/proc/", kFd = "/fd/";
+  constexpr std::string_view kDigits = "0123456789";
+  if (!path.starts_with(kProc)) return false;
+  path.remove_prefix(kProc.size());
+  const std::size_t end = path.find_first_not_of(kDigits);
+  if (end == 0 || end == path.npos || !path.substr(end).starts_with(kFd)) return false;
+  path.remove_prefix(end + kFd.size());
+  return !path.empty() && path.find_first_not_of(kDigits) == path.npos;
+}
+
 bool is_early(const oci::Spec& spec, const oci::Mount& mount) {
   if (!mount.options.bind) return false;
   const bool shares = (mount.options.propagation & (MS_SHARED | MS_SLAVE)) != 0;
-  return shares || mount.options.map_ids || spec.find_namespace(CLONE_NEWUSER) != nullptr;
+  return shares || mount.options.map_ids || is_descriptor(mount.source) ||
+         spec.find_namespace(CLONE_NEWUSER) != nullptr;
 }
 
 bool write_map(pid_t pid, const char* file, std::span<const oci::IdMap> maps, Failure& failure) {

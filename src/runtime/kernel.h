@@ -5,6 +5,7 @@
 // <linux/mount.h>, so mount(2)'s flags are here too.
 #pragma once
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/mount.h>
@@ -54,10 +55,18 @@ inline int mount_setattr(int mount, unsigned flags, const mount_attr& attributes
   return static_cast<int>(::syscall(SYS_mount_setattr, mount, "", flags | AT_EMPTY_PATH,
                                     &attributes, sizeof attributes));
 }
+/// A rename or a mount anywhere on the machine while ".." is walked is EAGAIN: the kernel asks for
+/// another try. Bounded, because a container that renames for ever must not hold a start up.
 inline int openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t resolve,
                    std::uint64_t mode = 0) {
+  constexpr int kTries = 1000;
   const open_how how{flags | O_CLOEXEC, mode, resolve};
-  return static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how));
+  long fd = -1;
+  for (int tries = 0; tries < kTries; ++tries) {
+    fd = ::syscall(SYS_openat2, directory, path, &how, sizeof how);
+    if (fd >= 0 || errno != EAGAIN) break;
+  }
+  return static_cast<int>(fd);
 }
 inline int pivot_root(const char* new_root, const char* put_old) {
   return static_cast<int>(::syscall(SYS_pivot_root, new_root, put_old));

@@ -17,6 +17,7 @@ constexpr std::size_t kReaders = 4;
 
 struct Job {
   const std::function<void(Transaction&)>* change;
+  os::Durability durability;
   std::exception_ptr failure;
   bool done = false;
 };
@@ -32,6 +33,8 @@ struct Database::State {
   std::condition_variable finished;
   std::vector<Job*> waiting;
   bool committing = false;
+  /// Of the writer's next commit; touched only by who commits.
+  os::Durability durability = os::Durability::Synced;
 
   std::mutex readers_lock;
   std::condition_variable reader_free;
@@ -40,6 +43,7 @@ struct Database::State {
 
   void run(Job& job);
   void commit(std::span<Job* const> batch);
+  void set_durability(std::span<Job* const> batch);
   std::unique_ptr<Connection> take_reader();
   void give_back(std::unique_ptr<Connection> reader);
 };
@@ -56,9 +60,21 @@ void Database::State::run(Job& job) {
   writer->script("RELEASE caller");
 }
 
+void Database::State::set_durability(std::span<Job* const> batch) {
+  const auto lazy = [](const Job* job) { return job->durability == os::Durability::Lazy; };
+  const auto wanted =
+      std::ranges::all_of(batch, lazy) ? os::Durability::Lazy : os::Durability::Synced;
+  if (wanted == durability) return;
+  // A log is synced as a whole: a commit that is synced brings those before it to the disk.
+  const bool synced = wanted == os::Durability::Synced;
+  writer->pragma(synced ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+  durability = wanted;
+}
+
 /// One transaction, one fsync, for everybody who was waiting. Where it fails, it fails for all.
 void Database::State::commit(std::span<Job* const> batch) {
   try {
+    set_durability(batch);
     writer->script("BEGIN IMMEDIATE");
     for (Job* job : batch) run(*job);
     writer->script("COMMIT");
@@ -114,9 +130,9 @@ const std::optional<os::Path>& Database::set_aside() const {
   return state_->aside;
 }
 
-void Database::write(const std::function<void(Transaction&)>& change) {
+void Database::write(const std::function<void(Transaction&)>& change, os::Durability durability) {
   State& state = *state_;
-  Job job{.change = &change, .failure = nullptr};
+  Job job{.change = &change, .durability = durability, .failure = nullptr};
   std::unique_lock lock(state.queue_lock);
   state.waiting.push_back(&job);
   state.finished.wait(lock, [&] { return job.done || !state.committing; });

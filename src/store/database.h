@@ -1,8 +1,9 @@
 // What exists, kept in SQLite: one file, one schema, transactions.
 //
 // Database owns one writing connection and a few reading ones. write() runs a function inside a
-// transaction and returns when it is on disk (WAL, synchronous=FULL): callers that come
-// while another commit is under way are committed together with one fsync. Each caller's
+// transaction and returns when it is on disk (WAL, synchronous=FULL), or, where the caller asks
+// for no more, when it outlives this process: callers that come while another commit is under way
+// are committed together with one fsync at most. Each caller's
 // function is a savepoint of its own: when it throws, its changes alone are undone and the
 // exception is rethrown to that caller. read() sees the last committed state and never waits
 // for a writer.
@@ -80,7 +81,9 @@ class Database {
   explicit Database(const os::Path& path);
   ~Database();
 
-  void write(const std::function<void(Transaction&)>& change);
+  /// `Lazy`: a power loss may undo it, together with all that came after it.
+  void write(const std::function<void(Transaction&)>& change,
+             os::Durability durability = os::Durability::Synced);
   void read(const std::function<void(Reader&)>& look) const;
 
   /// Where the damaged database that was found at start now lies, if there was one: the

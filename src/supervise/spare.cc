@@ -16,9 +16,6 @@
 namespace wharf::supervise {
 namespace {
 
-/// After a failure to start one (no memory, no pids) the next attempt waits this long.
-constexpr std::chrono::seconds kRetryTime{1};
-
 /// Invalid where mounts are not allowed (rootless): then the program protects itself.
 os::Fd sealed_program(const std::filesystem::path& runtime) {
   const os::Fd file = os::open_file(runtime, O_PATH);
@@ -37,24 +34,14 @@ os::Fd sealed_program(const std::filesystem::path& runtime) {
 Spare::Spare(std::filesystem::path runtime, unsigned count, Watcher& watcher)
     : runtime_(std::move(runtime)),
       sealed_(sealed_program(runtime_)),
-      count_(count),
-      watcher_(watcher) {
-  if (count_ > 0) thread_ = std::jthread([this](std::stop_token stop) { keep_filled(stop); });
-}
-
-Spare::~Spare() = default;
+      watcher_(watcher),
+      stock_(count, "a supervisor", [this] { return start_one(); }) {}
 
 SpareSupervisor Spare::take() {
-  {
-    const std::scoped_lock lock(lock_);
-    while (!ready_.empty()) {
-      SpareSupervisor supervisor = std::move(ready_.back());
-      ready_.pop_back();
-      taken_.notify_one();
-      // One that somebody has killed meanwhile is seen by its socket.
-      if (os::wait_for(supervisor.command, POLLIN, std::chrono::milliseconds(0)) == 0)
-        return supervisor;
-    }
+  while (auto ready = stock_.take()) {
+    // One that somebody has killed meanwhile is seen by its socket.
+    if (os::wait_for(ready->command, POLLIN, std::chrono::milliseconds(0)) == 0)
+      return std::move(*ready);
   }
   return start_one();
 }
@@ -77,26 +64,6 @@ std::string Spare::program() const {
   if (!sealed_.valid()) return runtime_.string();
   // By our own number: in the new process the descriptor is closed by then.
   return fmt::format("/proc/{}/fd/{}", ::getpid(), sealed_.get());
-}
-
-void Spare::keep_filled(std::stop_token stop) {
-  std::unique_lock lock(lock_);
-  while (!stop.stop_requested()) {
-    if (ready_.size() >= count_) {
-      taken_.wait(lock, stop, [this] { return ready_.size() < count_; });
-      continue;
-    }
-    lock.unlock();
-    try {
-      SpareSupervisor supervisor = start_one();
-      lock.lock();
-      ready_.push_back(std::move(supervisor));
-    } catch (const base::Error& error) {
-      base::log_warn("start a supervisor in advance: {}", error.what());
-      lock.lock();
-      taken_.wait_for(lock, stop, kRetryTime, [] { return false; });
-    }
-  }
 }
 
 }  // namespace wharf::supervise

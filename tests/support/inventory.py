@@ -50,6 +50,17 @@ def nft_elements():
     return len(re.findall(r" : ", text)), text.count("chain ")
 
 
+def descriptors(proc):
+    """What the daemon holds open, but for the compiled seccomp filters: a bounded number of them is kept."""
+    found = []
+    for entry in (proc / "fd").iterdir():
+        try:
+            found.append(os.readlink(entry))
+        except OSError:
+            pass
+    return [path for path in found if "wharf-seccomp" not in path]
+
+
 class Inventory:
     """What exists now. Volatile parts (pools that fill in the background) settle before they are compared."""
 
@@ -61,7 +72,7 @@ class Inventory:
             "links": len(lines("ip", "-o", "link")),
             "namespaces": len(tree("/run/netns")),
             "nft": nft_elements(),
-            "fds": len(list((proc / "fd").iterdir())),
+            "fds": len(descriptors(proc)),
             "threads": len(list((proc / "task").iterdir())),
             "children": len(supervisors(daemon)),
             "data": [p for p in tree(daemon.data) if not re.search(r"-(wal|shm)$|\.db$|^trash/", p)],
@@ -96,3 +107,8 @@ def short(difference):
         else:
             out[key] = (old, new)
     return out
+
+
+def rss(daemon):
+    """The daemon's resident memory in bytes."""
+    return int(pathlib.Path(f"/proc/{daemon.pid}/statm").read_text().split()[1]) * 4096

@@ -19,6 +19,7 @@ base::Json inspect_json(const api::ContainerInspect& inspect, api::Version versi
 // container_streams.cc
 void container_logs(engine::Engine& engine, Exchange& exchange);
 void container_attach(engine::Engine& engine, Exchange& exchange);
+void container_attach_websocket(engine::Engine& engine, Exchange& exchange);
 
 // container_files.cc
 void stat_archive(engine::Engine& engine, Exchange& exchange);
