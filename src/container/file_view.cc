@@ -126,20 +126,31 @@ std::vector<FileView::Piece> FileView::find_pieces(const Containers::State& stat
   return pieces;
 }
 
-/// By descriptors alone: the thread may be in the container's mount namespace.
-void FileView::attach_pieces() {
-  for (Piece& piece : pieces_) {
-    if (!piece.mount) continue;
-    try {
-      const os::Fd target = os::open_in_root(root_->fd(), piece.destination, O_PATH);
-      std::move(*piece.mount).attach(target);
-    } catch (const base::Error& error) {
-      // The container has taken the place away.
-      const int why = error.error_number();
-      if (piece.needed || (why != ENOENT && why != ENOTDIR)) throw;
-    }
+/// Puts the pieces into the root. Mounts can be put together only where they are attached (Linux
+/// before 6.15), so it is done in a mount namespace that has nothing else in it.
+void FileView::assemble(const os::Path& place) {
+  if (pieces_.empty()) {
+    root_->set_flags({.no_dev = true}, os::Depth::TopOnly);
+    return;
   }
-  root_->set_flags({.no_dev = true}, os::Depth::Recursive);
+  os::in_own_mount_namespace([&] {
+    namespace_ = os::current_mount_namespace();
+    std::move(*root_).attach(os::open_directory(place));
+    for (Piece& piece : pieces_) {
+      if (!piece.mount) continue;
+      try {
+        const os::Fd target = os::open_in_root(root_->fd(), piece.destination, O_PATH);
+        std::move(*piece.mount).attach(target);
+      } catch (const base::Error& error) {
+        // The container has taken the place away.
+        const int why = error.error_number();
+        if (piece.needed || (why != ENOENT && why != ENOTDIR)) throw;
+      }
+    }
+    root_->set_flags({.no_dev = true}, os::Depth::Recursive);
+    // Nothing of the host stays mounted here, where it could keep a disk busy.
+    os::leave_only(*root_);
+  });
 }
 
 /// False where the container does not run.
@@ -150,7 +161,7 @@ bool FileView::take_running(Containers::State& state, Container& container, cons
     const os::Fd root = run->copy_of(run->rootfs);
     if (!root) base::fail(Kind::Conflict, "container {} is not running", container.id);
     const os::Fd inside = os::open_file(fmt::format("/proc/{}/ns/mnt", run->task.pid()), O_RDONLY);
-    // A mount is copied, and a copy added to, only from the namespace that it belongs to.
+    // A mount is copied only from the namespace that it belongs to.
     os::in_mount_namespace(inside, [&] {
       root_ = os::DetachedMount::bind(root, os::Depth::TopOnly);
       for (Piece& piece : pieces_) {
@@ -158,8 +169,8 @@ bool FileView::take_running(Containers::State& state, Container& container, cons
         const os::Fd top = os::open_in_root(root, piece.destination, O_PATH | O_DIRECTORY);
         piece.mount = os::DetachedMount::bind(top, os::Depth::TopOnly);
       }
-      attach_pieces();
     });
+    assemble(state.directory(record.id));
   } catch (const base::Error&) {
     // It may be ending this moment.
     const auto deadline = std::chrono::steady_clock::now() + kEndPatience;
@@ -200,7 +211,7 @@ void FileView::take_stopped(Containers::State& state, const ContainerPointer& co
     turn_.reset();
     root_ = layers.mount_at_rest(record.id, diff_ids);
   }
-  attach_pieces();
+  assemble(state.directory(record.id));
 }
 
 }  // namespace wharf::container

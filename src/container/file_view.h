@@ -4,9 +4,9 @@
 //   running: the container's own overlay, copied out of its mount namespace
 //   stopped: the layers read-only (Look), or mounted for writing under the Turn (Change)
 //
-// On top come the container's mounts. The whole is a tree of mounts attached nowhere, with
-// devices off; dropping the view takes it apart. Nothing of what the engine itself mounts in a
-// container (/proc, /sys, /dev) is in it, as in Docker. One thread.
+// On top come the container's mounts. The whole is a tree of mounts in a mount namespace that no
+// process is in, with devices off; dropping the view takes it apart. Nothing of what the engine
+// itself mounts in a container (/proc, /sys, /dev) is in it, as in Docker. One thread.
 #pragma once
 
 #include <optional>
@@ -46,9 +46,10 @@ class FileView {
   bool take_running(Containers::State& state, Container& container, const Record& record);
   void take_stopped(Containers::State& state, const ContainerPointer& container,
                     const Record& record, Purpose purpose);
-  void attach_pieces();
+  void assemble(const os::Path& place);
 
   std::optional<Container::Turn> turn_;
+  os::Fd namespace_;  ///< Keeps the mounts together.
   std::optional<os::DetachedMount> root_;
   std::vector<Piece> pieces_;
 };

@@ -5,14 +5,8 @@
 // while it is invisible, and attach() publishes it in one step: an error half way leaves
 // nothing to undo. Dropping a DetachedMount that was not attached unmounts it.
 //
-<<<<<<< HEAD
-// Needs Linux 5.12 (mount_setattr(2)), 6.13 for overlays by descriptor, and 6.15 to attach to or
-// copy what is itself attached nowhere. Not thread-safe per object; the calling thread's mount
-// namespace is the one changed. All throw base::Error.
-=======
 // Needs Linux 5.12 (mount_setattr(2)). Not thread-safe per
 // object; the calling thread's mount namespace is the one changed. All throw base::Error.
->>>>>>> main
 #pragma once
 
 #include <span>
@@ -81,6 +75,10 @@ class DetachedMount {
 
   Fd fd_;
 };
+
+/// In a mount namespace of the caller's own: `root`, which is attached there, becomes all there is.
+/// From here on no path of the host leads anywhere.
+void leave_only(const DetachedMount& root);
 
 /// What DetachedMount::overlay() does on a kernel before 6.13: dearer, and the layers must be
 /// reachable by name in the mount namespace of the caller.

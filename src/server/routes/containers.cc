@@ -198,15 +198,12 @@ constexpr Route kRoutes[] = {
     {"POST", "/containers/{name:.*}/wait", wait},
     {"POST", "/containers/{name:.*}/resize", resize},
     {"POST", "/containers/{name:.*}/attach", container_attach},
-<<<<<<< HEAD
     {"HEAD", "/containers/{name:.*}/archive", stat_archive},
     {"GET", "/containers/{name:.*}/archive", get_archive},
     {"PUT", "/containers/{name:.*}/archive", put_archive},
     {"GET", "/containers/{name:.*}/export", export_container},
     {"POST", "/commit", commit_container},
-=======
     {"GET", "/containers/{name:.*}/attach/ws", container_attach_websocket},
->>>>>>> main
     {"POST", "/containers/{name:.*}/rename", rename},
     {"POST", "/containers/{name:.*}/update", update},
     {"DELETE", "/containers/{name:.*}", remove},

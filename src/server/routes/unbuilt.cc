@@ -45,11 +45,6 @@ constexpr Route kRoutes[] = {
     {"POST", "/containers/{name:.*}/checkpoints", experimental},
     {"DELETE", "/containers/{name}/checkpoints/{checkpoint}", experimental},
     {"GET", "/containers/{name:.*}/stats", unbuilt},
-<<<<<<< HEAD
-    {"GET", "/containers/{name:.*}/attach/ws", unbuilt},
-=======
-    {"POST", "/commit", unbuilt},
->>>>>>> main
 
     {"POST", "/build", unbuilt},
     {"POST", "/build/prune", unbuilt, {1, 31}},
