@@ -16,7 +16,9 @@ set(WHARF_SANITIZE "" CACHE STRING "address,undefined or thread")
 add_library(wharf_flags INTERFACE)
 target_compile_options(wharf_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Werror -Wno-missing-field-initializers -fno-omit-frame-pointer
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-dangling-pointer -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict -Wno-array-bounds -Wno-maybe-uninitialized>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-dangling-pointer -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict -Wno-array-bounds -Wno-maybe-uninitialized>
+  # clang sees std::stable_sort of libstdc++ 12 use what C++23 deprecates.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 if(WHARF_FAULTS)
   target_compile_definitions(wharf_flags INTERFACE WHARF_FAULTS=1)
 endif()

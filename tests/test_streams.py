@@ -3,6 +3,7 @@ import fcntl
 import os
 import pty
 import select
+import socket
 import struct
 import subprocess
 import termios
@@ -166,3 +167,45 @@ def test_a_client_that_vanishes_leaves_no_thread_and_no_descriptor(daemon):
     while time.monotonic() < deadline and (count("fd"), count("task")) > before:
         time.sleep(0.1)
     assert count("fd") <= before[0] + 1 and count("task") <= before[1] + 1
+
+
+class WebSocket:
+    """A client of RFC 6455, as small as can be."""
+
+    def __init__(self, d, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(5)
+        self.socket.connect(str(d.socket))
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+        self.bytes = self.socket.makefile("rb")
+        head = b"".join(iter(self.bytes.readline, b"\r\n")).decode()
+        assert head.startswith("HTTP/1.1 101") and "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, head
+
+    def send(self, payload, code=2):
+        self.socket.sendall(bytes([0x80 | code, 0x80 | len(payload)]) + b"\0\0\0\0" + payload)
+
+    def read(self):
+        """The next frame: its code and payload; None at the end."""
+        head = self.bytes.read(2)
+        if len(head) < 2:
+            return None
+        length = head[1] if head[1] < 126 else int.from_bytes(self.bytes.read(2 if head[1] == 126 else 8), "big")
+        return head[0] & 15, self.bytes.read(length)
+
+
+def test_a_websocket_carries_the_streams_without_frames_of_stdcopy(shared_daemon):
+    d = shared_daemon
+    cid = d.docker("create", "-i", "busybox", "sh", "-c", "read a; echo got $a; echo bad >&2; read b || echo end").stdout.strip()
+    ws = WebSocket(d, f"/v1.51/containers/{cid}/attach/ws?stream=1&stdin=1&stdout=1&stderr=1")
+    d.docker("start", cid)
+    ws.send(b"hello\n")
+    got = b""
+    while b"bad\n" not in got:
+        code, payload = ws.read()
+        assert code == 2
+        got += payload
+    assert got == b"got hello\nbad\n"
+    ws.send(b"\n")
+    assert ws.read() == (8, b"\x03\xe8") and ws.read() is None
+    d.docker("rm", "-f", cid)

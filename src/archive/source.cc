@@ -1,15 +1,12 @@
 #include "archive/source.h"
 
-#include <cstring>
-
 #include "archive/filters.h"
 #include "base/error.h"
 
 namespace wharf::archive {
 
 std::size_t MemorySource::read(std::span<char> into) {
-  const std::size_t size = std::min(into.size(), rest_.size());
-  std::memcpy(into.data(), rest_.data(), size);
+  const std::size_t size = rest_.copy(into.data(), into.size());
   rest_.remove_prefix(size);
   return size;
 }

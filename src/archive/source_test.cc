@@ -49,7 +49,7 @@ std::string zstd(std::string_view bytes, int window_log = 0) {
 
 std::string sample() {
   std::string text;
-  for (int i = 0; i < 60'000; ++i) text += fmt::format("line {} {}\n", i, i * i % 977);
+  for (long i = 0; i < 60'000; ++i) text += fmt::format("line {} {}\n", i, i * i % 977);
   return text;
 }
 

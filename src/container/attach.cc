@@ -85,7 +85,11 @@ void AttachedContainer::replay(Relay& relay, std::stop_token stop) const {
   query.out = options_.out;
   query.err = options_.err;
   const auto log = open_log(state_, container_, query);
-  log->send([&](std::string_view frame) { relay.say(frame); }, stop);
+  const bool unframe = options_.unframed && !tty_;
+  logs::FrameStripper stripper;
+  const auto say = [&](std::string_view bytes) { relay.say(bytes); };
+  log->send([&](std::string_view frame) { unframe ? stripper.feed(frame, say) : say(frame); },
+            stop);
 }
 
 void AttachedContainer::run(ClientStream client, std::stop_token stop) {
@@ -95,7 +99,9 @@ void AttachedContainer::run(ClientStream client, std::stop_token stop) {
               keys ? detach_keys_ : std::string());
   if (options_.logs) replay(relay, stop);
   if (ours_.valid()) {
-    if (options_.out || options_.err) relay.add_source(ours_, 0);
+    const bool unframe = options_.unframed && !tty_;
+    if (options_.out || options_.err)
+      unframe ? relay.add_framed_source(ours_) : relay.add_source(ours_, 0);
     if (options_.in && open_stdin_) {
       relay.set_input(ours_, [&] { ::shutdown(ours_.get(), SHUT_WR); });
     }

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "container/relay.h"
-#include "logs/line.h"
+#include "logs/frame.h"
 
 namespace wharf::container {
 

@@ -6,8 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "logs/line.h"
-
 namespace wharf::container {
 
 namespace {
@@ -27,6 +25,10 @@ Relay::Relay(ClientStream client, Spool spool, std::string detach_keys)
 
 void Relay::add_source(const os::Fd& fd, int stream) {
   if (fd.valid()) sources_.push_back({fd.get(), stream});
+}
+
+void Relay::add_framed_source(const os::Fd& fd) {
+  if (fd.valid()) sources_.push_back({fd.get(), 0, true});
 }
 
 void Relay::set_input(const os::Fd& fd, std::function<void()> close) {
@@ -78,6 +80,10 @@ void Relay::read_source(Source& source) {
   const auto got = ::read(source.fd, buffer, sizeof buffer);
   if (got > 0) {
     const std::string_view bytes(buffer, static_cast<std::size_t>(got));
+    if (source.unframe) {
+      stripper_.feed(bytes, [&](std::string_view payload) { spool_.put(payload); });
+      return;
+    }
     if (source.stream != 0) spool_.put(logs::frame_header(source.stream, bytes.size()));
     spool_.put(bytes);
     return;

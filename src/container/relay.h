@@ -14,6 +14,7 @@
 #include "container/detach_keys.h"
 #include "container/spool.h"
 #include "container/streams.h"
+#include "logs/frame.h"
 #include "os/fd.h"
 
 namespace wharf::container {
@@ -33,6 +34,9 @@ class Relay {
   /// Bytes read from `fd` go to the client as they are (stream 0), or in stdcopy frames of
   /// stream 1 or 2.
   void add_source(const os::Fd& fd, int stream);
+
+  /// `fd` gives stdcopy frames, and the client what is in them.
+  void add_framed_source(const os::Fd& fd);
 
   /// Where typed bytes go. `close` is called once at the client's end of input.
   void set_input(const os::Fd& fd, std::function<void()> close);
@@ -55,6 +59,7 @@ class Relay {
   struct Source {
     int fd;
     int stream;
+    bool unframe = false;
     bool open = true;
   };
 
@@ -70,6 +75,7 @@ class Relay {
   Spool spool_;
   DetachKeys keys_;
   std::vector<Source> sources_;
+  logs::FrameStripper stripper_;
   int input_ = -1;
   std::function<void()> close_input_;
   std::string pending_;  ///< Typed, not yet taken by the container.

@@ -23,6 +23,7 @@ struct AttachOptions {
   bool in = false;
   bool out = false;
   bool err = false;
+  bool unframed = false;    ///< Both outputs in one stream, without stdcopy frames.
   std::string detach_keys;  ///< "ctrl-p,ctrl-q" when empty.
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "logs/frame.h"
 
 namespace wharf::logs {
 
@@ -173,15 +174,6 @@ std::optional<Line> decode(std::string_view record) {
   Line line;
   if (!scanner.take('{') || !read_members(scanner, line)) return std::nullopt;
   return line;
-}
-
-std::string frame_header(int stream, std::size_t length) {
-  std::string header(8, '\0');
-  header[0] = static_cast<char>(stream);
-  for (int i = 0; i < 4; ++i) {
-    header[static_cast<std::size_t>(4 + i)] = static_cast<char>(length >> (24 - 8 * i));
-  }
-  return header;
 }
 
 std::string shown(const Line& line, const Shown& how) {

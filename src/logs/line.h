@@ -34,7 +34,4 @@ struct Shown {
 /// What a client gets for `line`.
 std::string shown(const Line& line, const Shown& how);
 
-/// The 8 bytes before a payload of `length` bytes; stream 1 is stdout, 2 stderr.
-std::string frame_header(int stream, std::size_t length);
-
 }  // namespace wharf::logs

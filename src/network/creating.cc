@@ -93,6 +93,11 @@ Ipv4 first_host(const Subnet& subnet) {
 namespace {
 
 void check_kind(const NetworkConfig& config) {
+  if (config.driver == "overlay") {
+    fail(Kind::Forbidden,
+         "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to "
+         "connect this node to swarm and try again.");
+  }
   if (config.scope != "local" && !config.scope.empty()) {
     fail(Kind::Forbidden, "cannot create a {} scoped network when swarm is not active",
          config.scope);
@@ -103,7 +108,7 @@ void check_kind(const NetworkConfig& config) {
   if (config.driver == "host" || config.driver == "null") {
     fail(Kind::Forbidden, "only one instance of \"{}\" network is allowed", config.driver);
   }
-  for (const char* later : {"macvlan", "ipvlan", "overlay"}) {
+  for (const char* later : {"macvlan", "ipvlan"}) {
     if (config.driver != later) continue;
     fail(Kind::NotImplemented, "network driver {} is not supported yet", config.driver);
   }

@@ -29,22 +29,26 @@ struct Result {
   std::string err;
 };
 
+/// A program with an empty standard input. A function of its own, as vfork(2) shares its frame.
+[[gnu::noinline]] inline pid_t start_program(char* const* arguments, int out, int err) {
+  const pid_t pid = ::vfork();
+  if (pid != 0) return pid;
+  const int null = ::open("/dev/null", O_RDONLY);
+  ::dup2(null, 0);
+  ::dup2(out, 1);
+  ::dup2(err, 2);
+  ::execvp(arguments[0], arguments);
+  ::_exit(127);
+}
+
 /// Runs a program, its standard input empty, both outputs kept.
 inline Result run_program(const std::vector<std::string>& words) {
   os::Pipe out = os::make_pipe();
   os::Pipe err = os::make_pipe();
-  const pid_t pid = ::vfork();
-  if (pid == 0) {
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    const int null = ::open("/dev/null", O_RDONLY);
-    ::dup2(null, 0);
-    ::dup2(out.write.get(), 1);
-    ::dup2(err.write.get(), 2);
-    ::execvp(arguments[0], arguments.data());
-    ::_exit(127);
-  }
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  const pid_t pid = start_program(arguments.data(), out.write.get(), err.write.get());
   out.write.reset();
   err.write.reset();
   Result result;

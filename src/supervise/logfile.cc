@@ -50,7 +50,7 @@ bool LogFile::open(const LogFileOptions& options) {
     errno = ENAMETOOLONG;
     return false;
   }
-  memcpy(attrs_, options.attrs.data(), options.attrs.size());
+  options.attrs.copy(attrs_, sizeof attrs_);  // Not memcpy: a view of nothing has no data.
   options_.attrs = {attrs_, options.attrs.size()};
   name_.clear();
   name_.put(options.name);

@@ -11,6 +11,8 @@ import inventory
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("WHARF_BUILD", ROOT / "build" / "debug"))
 CLIENT_TIMEOUT = 60
+# What the sanitizers of builds made with them write into the log; with -fno-sanitize-recover the process ends then.
+REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error: ")
 
 
 class Daemon:
@@ -57,6 +59,12 @@ class Daemon:
 
     def tail(self):
         return self.log.read_text(errors="replace")[-4000:]
+
+    def reports(self):
+        """From the first report of a sanitizer on; empty where there is none."""
+        log = self.log.read_text(errors="replace")
+        found = [at for at in map(log.find, REPORTS) if at >= 0]
+        return log[min(found):][:20000] if found else ""
 
     def kill(self):
         """kill -9, as a crash."""
@@ -159,3 +167,5 @@ class Daemon:
                     if time.monotonic() > deadline:
                         raise
                     time.sleep(0.1)
+        reports = self.reports()
+        assert not reports, f"a sanitizer reported:\n{reports}"

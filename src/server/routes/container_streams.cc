@@ -1,6 +1,8 @@
 // /containers/{id}/logs and /attach: where a request becomes a stream of bytes.
 #include "base/strings.h"
 #include "engine/engine.h"
+#include "http/pump.h"
+#include "http/websocket.h"
 #include "os/fd.h"
 #include "server/exchange.h"
 #include "server/parameters.h"
@@ -51,6 +53,17 @@ void refuse_attach(Exchange& exchange, const base::Error& error) {
                             status_words(status), kRawStream, error.what()));
 }
 
+container::AttachOptions attach_options(const Exchange& exchange) {
+  container::AttachOptions options;
+  options.logs = exchange.flag("logs");
+  options.stream = exchange.flag("stream");
+  options.in = exchange.flag("stdin");
+  options.out = exchange.flag("stdout");
+  options.err = exchange.flag("stderr");
+  options.detach_keys = exchange.parameter("detachKeys");
+  return options;
+}
+
 }  // namespace
 
 std::string stream_type(bool raw, api::Version version) {
@@ -81,21 +94,33 @@ void container_logs(Engine& engine, Exchange& exchange) {
 }
 
 void container_attach(Engine& engine, Exchange& exchange) {
-  container::AttachOptions options;
-  options.logs = exchange.flag("logs");
-  options.stream = exchange.flag("stream");
-  options.in = exchange.flag("stdin");
-  options.out = exchange.flag("stdout");
-  options.err = exchange.flag("stderr");
-  options.detach_keys = exchange.parameter("detachKeys");
   std::unique_ptr<container::Attached> attached;
   try {
-    attached = engine.containers.attach(exchange.variable("name"), options);
+    attached = engine.containers.attach(exchange.variable("name"), attach_options(exchange));
   } catch (const base::Error& error) {
     return refuse_attach(exchange, error);
   }
   http::Hijacked hijacked = exchange.hijack(stream_type(attached->raw(), exchange.version()));
   attached->run({std::move(hijacked.socket), std::move(hijacked.already_read)}, exchange.gone());
+}
+
+void container_attach_websocket(Engine& engine, Exchange& exchange) {
+  const std::string& name = exchange.variable("name");
+  engine.containers.resolve(name);
+  // Docker: its library's words, as plain text.
+  if (!http::wants_websocket(exchange.headers()))
+    return exchange.reply_text(400, "", "not websocket protocol");
+  container::AttachOptions options = attach_options(exchange);
+  // Docker: before 1.42 a WebSocket had all three, whatever was asked.
+  if (exchange.before(42)) options.in = options.out = options.err = true;
+  options.unframed = true;
+  const auto attached = engine.containers.attach(name, options);
+  const std::string key(exchange.headers().get("Sec-WebSocket-Key"));
+  http::Hijacked hijacked = exchange.take_connection();
+  os::write_all(hijacked.socket, http::websocket_answer(key));
+  os::Fd bytes = http::pump(
+      http::websocket_stream(std::move(hijacked.socket), std::move(hijacked.already_read)));
+  attached->run({std::move(bytes), {}}, exchange.gone());
 }
 
 }  // namespace wharf::server
