@@ -180,3 +180,43 @@ def test_the_neighbour_sees_the_host_as_the_source(daemon, remote):
 def test_no_process_per_port(daemon):
     daemon.docker("run", "-d", "--name", "many", "-p", "19000-19099:9000-9099/udp", "busybox", "sleep", "60")
     assert subprocess.run(["pgrep", "-P", str(daemon.pid)], capture_output=True, text=True).stdout.count("\n") <= 6
+
+
+def names_seen(d, container, *arguments):
+    """The addresses that busybox's nslookup prints for a name."""
+    out = d.docker("exec", container, "nslookup", *arguments, check=False).stdout
+    return sorted(line.split()[1] for line in out.split("\n\n", 1)[-1].splitlines() if line.startswith("Address:"))
+
+
+def test_containers_of_a_network_find_each_other_by_name(shared_daemon):
+    d = shared_daemon
+    for net in ("dn1", "dn2"):
+        d.docker("network", "create", net)
+    try:
+        d.docker("run", "-d", "--name", "dns-a", "--network", "dn1", "--network-alias", "both", "busybox", "sleep", "100")
+        d.docker("run", "-d", "--name", "dns-b", "--network", "dn1", "--network-alias", "both", "--hostname", "bee", "busybox", "sleep", "100")
+        d.docker("run", "-d", "--name", "dns-c", "--network", "dn2", "busybox", "sleep", "100")
+        a, b, c = (next(iter(d.inspect(n)["NetworkSettings"]["Networks"].values()))["IPAddress"] for n in ("dns-a", "dns-b", "dns-c"))
+        assert names_seen(d, "dns-a", "dns-b") == [b] == names_seen(d, "dns-a", "bee") == names_seen(d, "dns-a", "DNS-B.dn1")
+        assert names_seen(d, "dns-b", "both") == sorted([a, b])
+        assert names_seen(d, "dns-c", "dns-a") == [], "another network's names are nobody's business"
+        d.docker("network", "connect", "--alias", "late", "dn1", "dns-c")
+        assert names_seen(d, "dns-c", "dns-a") == [a]
+        assert len(names_seen(d, "dns-a", "late")) == 1
+        d.docker("rename", "dns-b", "dns-b2")
+        assert names_seen(d, "dns-a", "dns-b2") == [b] and names_seen(d, "dns-a", "dns-b") == []
+        d.docker("stop", "-t", "0", "dns-b2")
+        assert names_seen(d, "dns-a", "both") == [a]
+    finally:
+        d.docker("rm", "-f", "dns-a", "dns-b", "dns-b2", "dns-c", check=False)
+        d.docker("network", "rm", "dn1", "dn2")
+
+
+def test_names_are_found_after_a_kill_of_the_daemon(own_daemon):
+    d = own_daemon
+    d.docker("network", "create", "kn")
+    d.docker("run", "-d", "--name", "kn-a", "--network", "kn", "busybox", "sleep", "100")
+    d.docker("run", "-d", "--name", "kn-b", "--network", "kn", "busybox", "sleep", "100")
+    before = names_seen(d, "kn-a", "kn-b")
+    d.restart()
+    assert before and names_seen(d, "kn-a", "kn-b") == before

@@ -55,6 +55,14 @@ struct Fields<api::FilesystemChange> {
 };
 
 template <>
+struct Fields<api::PathStat> {
+  using T = api::PathStat;
+  static constexpr auto table =
+      std::make_tuple(field("name", &T::name), field("size", &T::size), field("mode", &T::mode),
+                      field("mtime", &T::mtime), field("linkTarget", &T::link_target));
+};
+
+template <>
 struct Fields<api::PruneResponse> {
   using T = api::PruneResponse;
   static constexpr auto table = std::make_tuple(field("ContainersDeleted", &T::containers_deleted),
@@ -123,6 +131,9 @@ base::Json to_json(const FilesystemChange& change) {
 }
 void from_json(const base::Json& json, FilesystemChange& value) {
   base::from_json(json, value);
+}
+base::Json to_json(const PathStat& stat) {
+  return base::to_json(stat);
 }
 base::Json to_json(const PruneResponse& response) {
   return base::to_json(response);

@@ -23,6 +23,15 @@ struct CreateRequest : ContainerConfig {
   std::optional<NetworkingConfig> networking_config;
 };
 
+/// X-Docker-Container-Path-Stat of /containers/{id}/archive.
+struct PathStat {
+  std::string name;
+  std::int64_t size = 0;
+  std::uint32_t mode = 0;  ///< Go's os.FileMode.
+  std::string mtime;
+  std::string link_target;  ///< Of a link: where it leads in the end.
+};
+
 struct CreateResponse {
   std::string id;
   std::vector<std::string> warnings;
@@ -169,6 +178,7 @@ base::Json to_json(const TopResponse& response);
 void from_json(const base::Json& json, TopResponse& response);
 base::Json to_json(const FilesystemChange& change);
 void from_json(const base::Json& json, FilesystemChange& change);
+base::Json to_json(const PathStat& stat);
 base::Json to_json(const PruneResponse& response);
 void from_json(const base::Json& json, PruneResponse& response);
 base::Json to_json(const ContainerInspect& inspect);

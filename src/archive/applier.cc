@@ -92,6 +92,10 @@ Applied Applier::run(Source& source) {
   TarReader tar(source, options_.limits, options_.record);
   Entry one;
   while (tar.next(one)) {
+    if (options_.onto && options_.onto->set_owner) {
+      one.uid = options_.onto->uid;
+      one.gid = options_.onto->gid;
+    }
     if (options_.record) tree_.set_ordinal(options_.record->contents());
     check_space(kEntryCost + one.size);
     entry(tar, one);
@@ -105,11 +109,20 @@ Applied Applier::run(Source& source) {
   return std::move(applied_);
 }
 
+/// Below the root; "" is the directory that the archive is unpacked into.
+std::string Applier::name_of(const Entry& entry) const {
+  std::string name = clean_name(entry.name);
+  if (name.empty() || !options_.onto) return name;
+  return join(options_.onto->below, name);
+}
+
 void Applier::entry(TarReader& tar, const Entry& entry) {
-  const std::string name = clean_name(entry.name);
+  const std::string name = name_of(entry);
   if (name.empty()) {
     if (entry.type != Type::Directory) refuse(entry, "only a directory can be the root");
-    return root_directory(entry);
+    // Docker: an entry for the directory itself changes nothing of one that was there before.
+    if (!options_.onto) root_directory(entry);
+    return;
   }
   const std::size_t slash = name.rfind('/');
   Place place;
@@ -129,6 +142,7 @@ void Applier::make(TarReader& tar, const Entry& entry, const Place& place) {
   const int parent = place.parent->fd.get();
   const char* name = place.name.c_str();
   settle(place);
+  if (options_.onto) make_room(entry, place);
   switch (entry.type) {
     case Type::File:
       return file(tar, entry, place);
@@ -152,6 +166,26 @@ void Applier::make(TarReader& tar, const Entry& entry, const Place& place) {
   set_attributes_at(place.parent->fd, place.name, entry);
   applied_.skipped_xattrs += entry.xattrs.size();
   mark_special(place);
+}
+
+/// Takes away what the entry cannot be laid over. Files are left to the writers.
+void Applier::make_room(const Entry& entry, const Place& place) {
+  struct stat found{};
+  const int parent = place.parent->fd.get();
+  if (WHARF_CALL(fstatat, parent, place.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) < 0) return;
+  const bool is_directory = S_ISDIR(found.st_mode);
+  const bool becomes_directory = entry.type == Type::Directory;
+  if (options_.onto->keep_kinds && is_directory != becomes_directory) {
+    base::fail(base::Kind::Internal, "cannot overwrite {} {} with {} {}",
+               is_directory ? "directory" : "non-directory", base::quoted(clean_name(entry.name)),
+               becomes_directory ? "directory" : "non-directory",
+               base::quoted(options_.onto->shown));
+  }
+  const bool stays = is_directory && becomes_directory;
+  const bool replaced_later = S_ISREG(found.st_mode) && entry.type == Type::File;
+  if (stays || replaced_later) return;
+  tree_.replace(*place.parent, place.name, 0);
+  tree_.forget();
 }
 
 void Applier::file(TarReader& tar, const Entry& entry, const Place& place) {
@@ -203,8 +237,9 @@ void Applier::directory(const Entry& entry, const Place& place) {
 
 void Applier::hard_link(const Entry& entry, const Place& place) {
   // Docker: an absolute target is a name in the archive too, as is one with a leading "./".
-  const std::string target = clean_name(entry.link);
-  if (target.empty()) refuse(entry, "hard link to the root");
+  const std::string named = clean_name(entry.link);
+  if (named.empty()) refuse(entry, "hard link to the root");
+  const std::string target = options_.onto ? join(options_.onto->below, named) : named;
   const std::size_t slash = target.rfind('/');
   const std::string above = slash == std::string::npos ? "" : target.substr(0, slash);
   const std::string last = slash == std::string::npos ? target : target.substr(slash + 1);

@@ -24,6 +24,8 @@ class Applier {
 
   void entry(TarReader& tar, const Entry& entry);
   void make(TarReader& tar, const Entry& entry, const Place& place);
+  std::string name_of(const Entry& entry) const;
+  void make_room(const Entry& entry, const Place& place);
   void file(TarReader& tar, const Entry& entry, const Place& place);
   void directory(const Entry& entry, const Place& place);
   void root_directory(const Entry& entry);

@@ -5,7 +5,8 @@
 //
 // As a layer: whiteouts (".wh.NAME", ".wh..wh..opq") become what overlayfs understands (a
 // character device 0:0, trusted.overlay.opaque), replaced files are set aside, and everything
-// goes into a record. As a plain archive: into an existing tree, replacing what is there.
+// goes into a record. As a plain archive: onto an existing tree, replacing what is there; names
+// are resolved in the root of that tree, so its links mean what they mean inside.
 // Works with umask 0. Throws base::Error, naming the entry. One call per directory at a time.
 #pragma once
 
@@ -22,12 +23,23 @@ namespace wharf::archive {
 
 enum class Whiteouts { Overlay, Plain };
 
+/// How an archive is laid over files that exist: `docker cp` into a container.
+struct Onto {
+  std::string below;       ///< The directory, relative to the root, clean; "" is the root.
+  std::string shown;       ///< The directory as error texts have it.
+  bool set_owner = false;  ///< All that is made belongs to these two.
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool keep_kinds = false;  ///< No directory takes the place of something else, nor the reverse.
+};
+
 struct ApplyOptions {
   Limits limits;
   Whiteouts whiteouts = Whiteouts::Overlay;
   unsigned writers = 2;           ///< Threads that write files; 0 for none.
   const os::Fd* aside = nullptr;  ///< Where replaced files go; without it they are removed.
   RecordWriter* record = nullptr;
+  const Onto* onto = nullptr;
   std::function<void()> ready = {};  ///< All threads are there; nothing has been read yet.
 };
 

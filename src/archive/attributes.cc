@@ -25,7 +25,14 @@ bool allowed_xattr(std::string_view name) {
 }
 
 std::uint64_t set_attributes(const os::Fd& file, const Entry& entry, mode_t mode_now) {
-  const bool owned = entry.uid != 0 || entry.gid != 0;
+  bool owned = entry.uid != 0 || entry.gid != 0;
+  if (!owned) {
+    // What was there before may be somebody else's, and a new file has the group of a directory
+    // that is setgid.
+    struct stat found{};
+    os::check(WHARF_CALL(fstat, file.get(), &found), "stat {}", entry.name);
+    owned = found.st_uid != 0 || found.st_gid != 0;
+  }
   if (owned) {
     os::check(WHARF_CALL(fchown, file.get(), entry.uid, entry.gid), "chown {}", entry.name);
   }
@@ -51,14 +58,13 @@ void set_time(const os::Fd& file, const Entry& entry) {
 }
 
 void set_attributes_at(const os::Fd& directory, const std::string& name, const Entry& entry) {
-  if (entry.uid != 0 || entry.gid != 0) {
-    os::check(WHARF_CALL(fchownat, directory.get(), name.c_str(), entry.uid, entry.gid,
-                         AT_SYMLINK_NOFOLLOW),
-              "chown {}", entry.name);
-  }
-  // A symlink has no mode. What else comes here was made by us just now and is no link, and
-  // nobody else can reach it: fchmodat(2) follows nothing.
-  if (entry.type != Type::Symlink) {
+  os::check(WHARF_CALL(fchownat, directory.get(), name.c_str(), entry.uid, entry.gid,
+                       AT_SYMLINK_NOFOLLOW),
+            "chown {}", entry.name);
+  // A symlink has no mode, and all others were made with theirs but for setuid, setgid and sticky
+  // bits. fchmodat(2) follows links: in a running container's files somebody may put one in the
+  // place of what was made just now, and it leads nowhere but below the root of this process.
+  if (entry.type != Type::Symlink && (entry.mode & ~mode_t{0777}) != 0) {
     os::check(WHARF_CALL(fchmodat, directory.get(), name.c_str(), entry.mode, 0), "chmod {}",
               entry.name);
   }

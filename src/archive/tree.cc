@@ -38,6 +38,10 @@ int open_resolved(int root, const std::string& name, unsigned long long resolve)
              base::quoted(name));
 }
 
+std::uint64_t identity_of(const struct stat& found) {
+  return found.st_ino ^ found.st_dev * 0x9e3779b97f4a7c15ULL;
+}
+
 std::pair<std::string, std::string> split_last(const std::string& name) {
   const std::size_t slash = name.rfind('/');
   if (slash == std::string::npos) return {"", name};
@@ -64,13 +68,13 @@ DirectoryPtr Tree::adopt(os::Fd fd, const std::string& path, bool created) {
   os::check(WHARF_CALL(fstat, fd.get(), &status), "stat {}", path);
   auto found = std::make_shared<Directory>();
   found->fd = std::move(fd);
-  found->inode = status.st_ino;
+  found->inode = identity_of(status);
   if (paths_.size() >= kMaxDirectories) {
     base::fail(base::Kind::TooLarge, "archive has more than {} directories", kMaxDirectories);
   }
   // Reached through a link, a directory keeps the path it was made by.
-  if (created) paths_.erase(status.st_ino);
-  found->path = paths_.try_emplace(status.st_ino, path).first->second;
+  if (created) paths_.erase(found->inode);
+  found->path = paths_.try_emplace(found->inode, path).first->second;
   return found;
 }
 

@@ -23,8 +23,8 @@ namespace wharf::archive {
 
 struct Directory {
   os::Fd fd;
-  std::string path;  ///< Below the root, free of links; "" is the root.
-  std::uint64_t inode = 0;
+  std::string path;         ///< Below the root, free of links; "" is the root.
+  std::uint64_t inode = 0;  ///< Mixed with its device: a tree may have mounts in it.
 };
 using DirectoryPtr = std::shared_ptr<const Directory>;
 
@@ -84,7 +84,7 @@ class Tree {
   std::uint64_t ordinal_ = 0;
   int depth_ = 0;
   std::unordered_map<std::string, DirectoryPtr> open_;
-  std::unordered_map<std::uint64_t, std::string> paths_;  ///< Of every directory, by inode.
+  std::unordered_map<std::uint64_t, std::string> paths_;  ///< Of every directory.
   std::vector<std::string> implied_;
   std::mutex aside_lock_;
   std::vector<SetAside> set_aside_;

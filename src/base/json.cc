@@ -140,6 +140,14 @@ Json parse_json(std::string_view text) {
   return parser.handler().stack.release();
 }
 
+Json parse_json(std::string_view text, std::string_view what) {
+  try {
+    return parse_json(text);
+  } catch (const Error& error) {
+    fail(Kind::InvalidArgument, "{}: {}", what, error.what());
+  }
+}
+
 std::string to_text(const Json& value) {
   return boost::json::serialize(value);
 }

@@ -22,6 +22,9 @@ inline constexpr std::size_t kJsonDepth = 64;
 /// "unexpected EOF", "invalid character 'x' looking for ...", "exceeded max depth".
 Json parse_json(std::string_view text);
 
+/// The same of a document that a stranger gave: the error begins with what it is, "WHAT: EOF".
+Json parse_json(std::string_view text, std::string_view what);
+
 /// The text, without HTML escaping and without a trailing line feed.
 std::string to_text(const Json& value);
 

@@ -43,22 +43,22 @@ void keep_record(Containers::State& state, Container& container, const Record& r
   container.change_record([&](Record& kept) { kept.endpoints = record.endpoints; });
 }
 
-/// What changed for a running container: what inspect shows, /etc/hosts, and what a daemon
-/// after this one must know.
-void keep_run(Containers::State& state, Container& container, Run& run) {
+/// Written in place: the container has this very file mounted.
+void rewrite(const os::Path& path, const std::string& text) {
+  os::write_all(os::open_file(path, O_WRONLY | O_TRUNC | O_NOFOLLOW), text);
+}
+
+}  // namespace
+
+void Containers::State::keep_run(Container& container, Run& run) const {
   {
     const std::lock_guard lock(run.endpoints_mutex);
     run.endpoints = run.sandbox.endpoints();
     run.ports = run.sandbox.ports();
   }
-  state.save_state(container, run.sandbox.record(), {});
-  // Written in place: the container has this very file mounted at /etc/hosts.
-  const os::Fd hosts =
-      os::open_file(state.directory(container.id) / "hosts", O_WRONLY | O_TRUNC | O_NOFOLLOW);
-  os::write_all(hosts, run.sandbox.hosts_file());
+  save_state(container, run.sandbox.record(), {});
+  rewrite(directory(container.id) / "hosts", run.sandbox.hosts_file());
 }
-
-}  // namespace
 
 void Containers::connect(std::string_view name, std::string_view network_name,
                          const std::optional<api::EndpointSettings>& settings) {
@@ -76,11 +76,16 @@ void Containers::connect(std::string_view name, std::string_view network_name,
   if (settings) endpoint = *settings;
   const std::shared_ptr<Run> run = container->view().run();
   if (run) {
+    const std::string before = run->sandbox.resolv_conf();
     state_->services.networks.connect(run->sandbox, endpoint_request(network.name, endpoint));
     endpoint.network_id = network.id;
+    const std::string after = run->sandbox.resolv_conf();
+    const os::Path file = state_->directory(container->id) / "resolv.conf";
+    // Docker: a file that the container has edited is left as it is.
+    if (after != before && os::read_file_if_exists(file) == before) rewrite(file, after);
   }
   keep_record(*state_, *container, record);
-  if (run) keep_run(*state_, *container, *run);
+  if (run) state_->keep_run(*container, *run);
 }
 
 void Containers::disconnect(std::string_view name, std::string_view network_name, bool force) {
@@ -110,7 +115,7 @@ void Containers::disconnect(std::string_view name, std::string_view network_name
   if (run) state_->services.networks.disconnect(run->sandbox, network.id);
   record.endpoints.erase(network.name);
   keep_record(*state_, *container, record);
-  if (run) keep_run(*state_, *container, *run);
+  if (run) state_->keep_run(*container, *run);
 }
 
 }  // namespace wharf::container

@@ -22,9 +22,11 @@
 #include "api/exec.h"
 #include "api/version.h"
 #include "base/filters.h"
+#include "container/copy.h"
 #include "container/services.h"
 #include "container/settings.h"
 #include "container/streams.h"
+#include "oci/reference.h"
 
 namespace wharf::container {
 
@@ -50,6 +52,15 @@ struct ListOptions {
   bool size = false;
   std::int64_t limit = -1;
   base::Filters filters;
+};
+
+struct CommitOptions {
+  std::optional<api::ContainerConfig> config;  ///< Instead of the container's.
+  std::vector<std::string> changes;            ///< Dockerfile lines.
+  std::string author;
+  std::string comment;
+  std::optional<oci::Reference> image;  ///< Without: an image that has no name.
+  bool pause = true;
 };
 
 enum class WaitCondition { NotRunning, NextExit, Removed };
@@ -104,6 +115,17 @@ class Containers {
   api::TopResponse top(std::string_view name, std::string_view ps_arguments);
   std::vector<api::FilesystemChange> changes(std::string_view name);
   api::PruneResponse prune(const base::Filters& filters);
+
+  /// HEAD and GET of archive: `path` and what is in it, when it is sent. NotFound with Docker's
+  /// text where nothing is there.
+  std::unique_ptr<Archive> archive(std::string_view name, const std::string& path);
+  /// PUT of archive: unpacks what `source` gives, compressed or not.
+  void extract(std::string_view name, const ExtractOptions& options, const ByteSource& source);
+  /// The root file system without any mount.
+  std::unique_ptr<Archive> export_files(std::string_view name);
+
+  /// The id of the new image.
+  std::string commit(std::string_view name, const CommitOptions& options);
 
   /// Checks that attaching is possible now, and opens the container's side of it.
   std::unique_ptr<Attached> attach(std::string_view name, const AttachOptions& options);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "container/first_files.h"
 #include "container/merge.h"
 #include "os/file.h"
 #include "os/mount.h"
@@ -202,6 +203,8 @@ void MountPlan::prepare_rootfs() {
     base::fail(Kind::Internal, "failed to set up the working directory: {} is not a directory",
                working_dir);
   }
+  // Docker: what the engine puts into /etc and /dev is copied into a volume there as well.
+  if (has_volumes) make_first_files(rootfs.fd());
   for (const MountSpec& mount : record_.mounts) {
     if (mount.type != MountSpec::Type::Volume || mount.no_copy) continue;
     if (copied_.contains(mount.destination) || !mount.subpath.empty()) continue;

@@ -48,6 +48,10 @@ std::string checked_name(std::string_view name) {
     base::fail(base::Kind::InvalidArgument,
                "Invalid container name ({}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
   }
+  if (bare.size() > kNameLimit) {
+    base::fail(base::Kind::InvalidArgument,
+               "Invalid container name ({}), it has more than {} characters", name, kNameLimit);
+  }
   return std::string(bare);
 }
 

@@ -133,6 +133,10 @@ void Containers::rename(std::string_view name, std::string_view to) {
     throw;
   }
   container->change_record([&](Record& changed) { changed.name = wanted; });
+  if (const std::shared_ptr<Run> run = container->view().run()) {
+    state_->services.networks.rename(run->sandbox, wanted);
+    state_->keep_run(*container, *run);
+  }
   state_->release_name(old, container->id);
   state_->publish(record, "rename", {{"oldName", "/" + old}});
 }

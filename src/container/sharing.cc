@@ -97,7 +97,10 @@ void add_linked_hosts(const Containers::State& state, const Record& record, Line
 network::EndpointRequest endpoint_request(const std::string& name,
                                           const api::EndpointSettings& settings) {
   network::EndpointRequest request;
-  request.network = name;
+  // Docker: once it has run, a container holds on to that very network, not to the name.
+  const bool predefined = name == "bridge" || name == "default" || name == "host" || name == "none";
+  const bool by_name = settings.network_id.empty() || predefined;
+  request.network = by_name ? name : settings.network_id;
   if (settings.ipam_config) {
     request.ipv4_address = settings.ipam_config->ipv4_address;
     request.ipv6_address = settings.ipam_config->ipv6_address;

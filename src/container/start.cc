@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "container/health.h"
 #include "container/log_options.h"
 #include "container/sharing.h"
@@ -46,6 +47,18 @@ void make_bind_sources(const Record& record) {
   }
 }
 
+os::Fd open_subpath(const os::Fd& root, const std::string& subpath) {
+  try {
+    return os::open_beneath(root, subpath, O_PATH);
+  } catch (const base::Error& error) {
+    const bool missing = error.error_number() == ENOENT || error.error_number() == ENOTDIR;
+    throw base::Error(
+        missing ? Kind::NotFound : error.kind(),
+        fmt::format("failed to access subpath {}: {}", base::quoted(subpath), error.what()),
+        error.error_number());
+  }
+}
+
 /// Mounts whose source is known only now: parts of volumes, and images. The descriptors keep
 /// it open until the supervisor has copied the mount.
 std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& record) {
@@ -59,10 +72,9 @@ std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& re
       const image::Image image = state.services.images.get(base::Digest::parse(mount.source));
       os::DetachedMount layers = state.services.layers.mount_image(image.diff_ids);
       use(mount, mount.subpath.empty() ? std::move(layers).release()
-                                       : os::open_beneath(layers.fd(), mount.subpath, O_PATH));
+                                       : open_subpath(layers.fd(), mount.subpath));
     } else if (mount.type == MountSpec::Type::Volume && !mount.subpath.empty()) {
-      const os::Fd volume = state.services.volumes.open(mount.name);
-      use(mount, os::open_beneath(volume, mount.subpath, O_PATH));
+      use(mount, open_subpath(state.services.volumes.open(mount.name), mount.subpath));
     }
   }
   return opened;

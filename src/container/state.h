@@ -10,10 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/jobs.h"
 #include "container/container.h"
 #include "container/containers.h"
 #include "container/exec.h"
-#include "container/jobs.h"
 #include "container/seccomp.h"
 #include "image/images.h"
 #include "layer/layers.h"
@@ -44,6 +44,9 @@ struct Containers::State {
   os::Path directory(const std::string& id) const { return settings.data_root / "containers" / id; }
   os::Path run_directory(const std::string& id) const { return settings.exec_root / "c" / id; }
   void save_state(const Container& container, const base::Json& sandbox, const Ended& last) const;
+  /// What changed for a running container: what inspect shows, /etc/hosts, and what a daemon
+  /// after this one must know (connect.cc).
+  void keep_run(Container& container, Run& run) const;
   /// hostname, hosts and resolv.conf, to be mounted at /etc.
   void write_etc_files(const std::string& id, const std::string& hostname, const std::string& hosts,
                        const std::string& resolv_conf) const;
@@ -102,7 +105,7 @@ struct Containers::State {
   std::map<std::string, std::shared_ptr<Exec>, std::less<>> execs;
 
   /// Last: its threads use everything above, and end first.
-  Jobs jobs;
+  base::Jobs jobs;
 };
 
 }  // namespace wharf::container

@@ -71,7 +71,10 @@ std::string Url::authority() const {
 
 std::string Url::text() const {
   std::string out = scheme + "://";
-  if (!userinfo.empty()) out += percent_encode(userinfo, ":") + "@";
+  const std::size_t colon = userinfo.find(':');
+  if (!userinfo.empty()) out += percent_encode(userinfo.substr(0, colon));
+  if (colon != std::string::npos) out += ":***";
+  if (!userinfo.empty()) out += "@";
   out += authority() + path;
   if (!query.empty()) out += "?" + query;
   return out;

@@ -26,6 +26,8 @@ struct Url {
 
   /// "host:port" as the Host header has it (brackets around IPv6, no default port).
   std::string authority() const;
+
+  /// For people and logs: a password is "***", as Go writes it.
   std::string text() const;
   bool operator==(const Url&) const = default;
 };

@@ -103,7 +103,7 @@ class Load {
   // Docker-archive.
 
   std::vector<Found> read_archive(const std::string& text) {
-    const Json json = base::parse_json(text);
+    const Json json = base::parse_json(text, "manifest.json");
     std::vector<Found> found;
     for (const Json& one : array_of(json, "manifest.json")) {
       if (!one.is_object()) fail(Kind::InvalidArgument, "manifest.json: an entry is not an object");

@@ -21,12 +21,15 @@
 #include <string_view>
 #include <vector>
 
+#include "archive/apply.h"
 #include "archive/limits.h"
 #include "base/digest.h"
 #include "os/mount.h"
 #include "store/database.h"
 
 namespace wharf::layer {
+
+class Unpacker;
 
 /// What is known of a layer without looking at its files.
 struct LayerInfo {
@@ -73,6 +76,24 @@ class Ingest {
   struct State;
   explicit Ingest(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
+};
+
+/// An archive being laid over the files of a container. Dropping it before finish() ends the
+/// process; what it wrote by then stays. One thread at a time.
+class Extraction {
+ public:
+  ~Extraction();
+
+  /// As Ingest::write().
+  void write(std::string_view bytes);
+
+  /// Ends the stream and waits. Throws what the process objects to.
+  void finish();
+
+ private:
+  friend class Layers;
+  explicit Extraction(std::unique_ptr<Unpacker> unpacker);
+  std::unique_ptr<Unpacker> unpacker_;
 };
 
 /// Either the layer is here, or the caller is the one who brings it.
@@ -149,10 +170,17 @@ class Layers {
   os::DetachedMount mount(std::string_view id, std::span<const base::Digest> diff_ids,
                           MountOptions options = {});
 
+  /// As mount(), but read-only and without any claim on the writable layer: a container that
+  /// starts meanwhile is not disturbed. To look into one that is stopped.
+  os::DetachedMount mount_at_rest(std::string_view id, std::span<const base::Digest> diff_ids);
+
   /// The layers alone, read-only: to look into an image.
   os::DetachedMount mount_image(std::span<const base::Digest> diff_ids);
 
-  /// Bytes of the files in the upper directory (du): SizeRw.
+  /// Unpacks an archive in a sandboxed process that has `root` as its own.
+  std::unique_ptr<Extraction> extract(const os::Fd& root, const archive::Onto& onto);
+
+  /// What the upper directory takes on the disk (du): SizeRw.
   std::uint64_t writable_size(std::string_view id) const;
 
   /// Waits until the trash is empty: prune, tests.

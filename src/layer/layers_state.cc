@@ -164,7 +164,7 @@ std::unique_ptr<Ingest> LayersState::begin(const base::Digest& claimed) {
   os::check(WHARF_CALL(mkdir, made.directory.c_str(), 0700), "make directory {}",
             made.directory.native());
   const os::Fd directory = os::open_file(made.directory, O_RDONLY | O_DIRECTORY);
-  made.unpacker.emplace(options.unpacker, Order{options.limits, options.writers}, directory,
+  made.unpacker.emplace(options.unpacker, Order{options.limits, options.writers, {}}, directory,
                         options.stall_seconds);
   return ingest;
 }

@@ -20,7 +20,7 @@ TEST_F(LayersTest, GzipLayerIsUnpackedInTheSandboxAndMountedWithItsWritableLayer
   EXPECT_EQ(read_in(mount, "etc/hello"), "hello\n");
   os::write_all(os::open_at(mount.fd(), "etc/new", O_WRONLY | O_CREAT, 0644), "12345");
   EXPECT_EQ(os::read_file(layers->upper_directory("c1") / "etc/new"), "12345");
-  EXPECT_EQ(layers->writable_size("c1"), 5U);
+  EXPECT_GE(layers->writable_size("c1"), 5U);
 }
 
 TEST_F(LayersTest, LayerOfTheSameBlobIsFoundByProofAndOthersAreNot) {
@@ -279,7 +279,7 @@ TEST_F(LayersTest, ContainerWithoutLayersHasAnEmptyRoot) {
   layers->create_writable("scratch", {});
   const os::DetachedMount mount = layers->mount("scratch", {});
   os::write_all(os::open_at(mount.fd(), "only", O_WRONLY | O_CREAT, 0644), "1");
-  EXPECT_EQ(layers->writable_size("scratch"), 1U);
+  EXPECT_GE(layers->writable_size("scratch"), 1U);
   EXPECT_THROW(layers->create_writable("../x", {}), base::Error);
 }
 
@@ -291,6 +291,42 @@ TEST_F(LayersTest, NothingUnderTheDataRootIsOpenToOthers) {
     ASSERT_EQ(::stat((root.path() / name).c_str(), &found), 0);
     EXPECT_EQ(found.st_mode & 077, 0U) << name;
   }
+}
+
+TEST_F(LayersTest, ARootAtRestShowsTheWritableLayerAndIsInNobodysWay) {
+  const Pin pin = keep(tar({dir("etc"), file("etc/hello", "hello\n")}), "image:x");
+  const std::vector<Digest> ids = {pin.diff_id()};
+  layers->create_writable("c1", ids);
+  os::replace_file(layers->upper_directory("c1") / "mine", "mine", 0644);
+  const os::DetachedMount rest = layers->mount_at_rest("c1", ids);
+  const os::DetachedMount running = layers->mount("c1", ids);
+  EXPECT_EQ(read_in(rest, "mine"), "mine");
+  EXPECT_EQ(read_in(rest, "etc/hello"), "hello\n");
+  EXPECT_THROW(os::open_at(rest.fd(), "new", O_WRONLY | O_CREAT, 0644), base::Error);
+  os::write_all(os::open_at(running.fd(), "new", O_WRONLY | O_CREAT, 0644), "x");
+}
+
+TEST_F(LayersTest, AnArchiveIsLaidOverARootWithMountsBySandboxedHands) {
+  const Pin pin = keep(tar({dir("etc"), dir("v")}), "image:x");
+  const std::vector<Digest> ids = {pin.diff_id()};
+  layers->create_writable("c1", ids);
+  os::make_directories(root.path() / "volume", 0755);
+  const os::DetachedMount mount = layers->mount("c1", ids);
+  os::DetachedMount::bind(os::open_directory(root.path() / "volume"), os::Depth::TopOnly)
+      .attach(os::open_in_root(mount.fd(), "v", O_PATH));
+  const auto extraction = layers->extract(mount.fd(), {.below = "", .shown = "/"});
+  extraction->write(gzip(tar(
+      {file("etc/one", "1"), file("v/two", "2"), link("out", "/etc"), file("out/three", "3")})));
+  extraction->finish();
+  EXPECT_EQ(os::read_file(layers->upper_directory("c1") / "etc/one"), "1");
+  EXPECT_EQ(os::read_file(layers->upper_directory("c1") / "etc/three"), "3");
+  EXPECT_EQ(os::read_file(root.path() / "volume/two"), "2");
+
+  const auto cut = layers->extract(mount.fd(), {.below = "etc", .shown = "/etc"});
+  cut->write(tar({file("four", "4")}).substr(0, 700));
+  EXPECT_THROW(cut->finish(), base::Error);
+  const auto empty = layers->extract(mount.fd(), {.below = "etc", .shown = "/etc"});
+  EXPECT_NO_THROW(empty->finish());
 }
 
 }  // namespace

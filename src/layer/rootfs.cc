@@ -62,6 +62,16 @@ os::DetachedMount Layers::mount(std::string_view id, std::span<const base::Diges
   return mount;
 }
 
+os::DetachedMount Layers::mount_at_rest(std::string_view id,
+                                        std::span<const base::Digest> diff_ids) {
+  std::vector<os::Fd> lower = open_layers(*state_, diff_ids);
+  lower.insert(lower.begin(), os::open_directory(upper_directory(id)));
+  if (lower.size() == 1) lower.push_back(os::open_directory(state_->layers / ".empty"));
+  os::DetachedMount mount = os::DetachedMount::overlay({.lower = lower});
+  mount.set_flags({.read_only = true}, os::Depth::TopOnly);
+  return mount;
+}
+
 os::DetachedMount Layers::mount_image(std::span<const base::Digest> diff_ids) {
   std::vector<os::Fd> lower = open_layers(*state_, diff_ids);
   if (lower.empty()) lower.push_back(os::open_directory(state_->layers / ".empty"));

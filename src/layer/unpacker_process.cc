@@ -22,6 +22,10 @@ constexpr std::array kCapabilities = {
     CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,   CAP_FSETID,
     CAP_MKNOD, CAP_SETFCAP,      CAP_SYS_ADMIN};  // Only for trusted.overlay.opaque.
 
+/// What laying an archive over the files of a container needs: no trusted.* attributes there.
+constexpr std::array kExtractCapabilities = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,
+                                             CAP_FSETID, CAP_MKNOD,        CAP_SETFCAP};
+
 constexpr std::array kSystemCalls = {
     SYS_read,        SYS_write,          SYS_close,        SYS_fstat,
     SYS_newfstatat,  SYS_lseek,          SYS_openat,       SYS_openat2,
@@ -33,7 +37,8 @@ constexpr std::array kSystemCalls = {
     SYS_brk,         SYS_clock_gettime,  SYS_gettid,       SYS_getpid,
     SYS_tgkill,      SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_rt_sigreturn,
     SYS_sched_yield, SYS_exit,           SYS_exit_group,   SYS_restart_syscall,
-    SYS_getrandom,   SYS_fcntl,          SYS_rseq,         SYS_set_robust_list};
+    SYS_getrandom,   SYS_fcntl,          SYS_rseq,         SYS_set_robust_list,
+    SYS_getdents64};  // To remove a directory that something else takes the place of.
 
 /// Tells the daemon that bytes still move, about once per kEvery.
 class Progress final : public archive::Source {
@@ -97,14 +102,38 @@ Verdict unpack(const Order& order, const os::Fd& root, const os::Fd& stream,
   return result;
 }
 
-void confine(const os::Fd& root) {
+/// Onto the files of a container, whose root this process has as its own by now.
+Verdict extract(const Order& order, const os::Fd& root, const os::Fd& stream,
+                const os::Fd& verdict) {
+  archive::ApplyOptions options;
+  options.limits = order.limits;
+  options.whiteouts = archive::Whiteouts::Plain;
+  options.writers = order.writers;
+  options.onto = &*order.onto;
+  options.ready = [] { os::allow_only(kSystemCalls); };
+
+  archive::FdSource raw(stream);
+  archive::LazyDecompressor plain(raw);
+  Progress progress(plain, verdict);
+  archive::MeasuredSource measured(progress, order.limits.max_bytes);
+  const archive::Applied applied = archive::apply(measured, root, options);
+
+  Verdict result;
+  result.diff_id = measured.digest();
+  result.size = applied.bytes;
+  result.entries = applied.entries;
+  result.skipped_xattrs = applied.skipped_xattrs;
+  return result;
+}
+
+void confine(const os::Fd& root, std::span<const int> capabilities) {
   os::limit_process({});
   ::umask(0);
   // One heap for all threads: arenas of their own would reserve 64 MiB each.
   ::mallopt(M_ARENA_MAX, 1);
   os::change_root(root);
   os::restrict_files_to(root);
-  os::keep_capabilities(kCapabilities);
+  os::keep_capabilities(capabilities);
 }
 
 }  // namespace
@@ -114,8 +143,13 @@ int unpack_main() {
   Verdict result;
   try {
     const Order ordered = parse_order(os::read_all(order, kMaxOrder));
-    confine(root);
-    result = unpack(ordered, root, stream, verdict);
+    if (ordered.onto) {
+      confine(root, kExtractCapabilities);
+      result = extract(ordered, root, stream, verdict);
+    } else {
+      confine(root, kCapabilities);
+      result = unpack(ordered, root, stream, verdict);
+    }
   } catch (const base::Error& error) {
     result.refusal = error.what();
     result.kind = error.kind();

@@ -1,9 +1,11 @@
-// The process that unpacks one layer of a stranger, and has nothing to lose.
+// The process that unpacks one layer of a stranger, or one archive into a container, and has
+// nothing to lose.
 //
 // wharfd runs itself as `wharfd unpack`; that main() calls unpack_main() and nothing else.
 //
 //   descriptor 0  the layer's bytes, compressed or not (pipe)
-//   descriptor 3  the ingest directory, where diff/, aside/ and tar-record are written
+//   descriptor 3  the ingest directory, where diff/, aside/ and tar-record are written; or the
+//                 root file system of a container, with its mounts
 //   descriptor 4  the verdict (pipe): "P <bytes>\n" as it goes on, "V <json>\n" at the end
 //   descriptor 5  the order (pipe): one JSON object with the limits
 //

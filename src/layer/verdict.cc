@@ -3,16 +3,28 @@
 #include <fcntl.h>
 
 #include "base/fields.h"
+#include "base/strings.h"
 #include "os/file.h"
 
 namespace wharf::layer {
 namespace {
+
+/// Names are any bytes, so they go as base64.
+struct OntoText {
+  std::string below;
+  std::string shown;
+  bool set_owner = false;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  bool keep_kinds = false;
+};
 
 struct OrderText {
   std::uint64_t max_bytes = 0;
   std::uint64_t max_entries = 0;
   std::uint64_t reserve_bytes = 0;
   unsigned writers = 0;
+  std::optional<OntoText> onto;
 };
 
 struct VerdictText {
@@ -34,11 +46,20 @@ constexpr std::size_t kMaxRefusal = 4096;
 namespace wharf::base {
 
 template <>
+struct Fields<layer::OntoText> {
+  using T = layer::OntoText;
+  static constexpr auto table = std::make_tuple(
+      field("below", &T::below), field("shown", &T::shown), field("set_owner", &T::set_owner),
+      field("uid", &T::uid), field("gid", &T::gid), field("keep_kinds", &T::keep_kinds));
+};
+
+template <>
 struct Fields<layer::OrderText> {
   using T = layer::OrderText;
   static constexpr auto table =
       std::make_tuple(field("max_bytes", &T::max_bytes), field("max_entries", &T::max_entries),
-                      field("reserve_bytes", &T::reserve_bytes), field("writers", &T::writers));
+                      field("reserve_bytes", &T::reserve_bytes), field("writers", &T::writers),
+                      field("onto", &T::onto, Omit::Empty));
 };
 
 template <>
@@ -68,8 +89,20 @@ std::string printable(std::string_view text) {
 }  // namespace
 
 std::string to_text(const Order& order) {
-  return base::to_text(base::to_json(OrderText{order.limits.max_bytes, order.limits.max_entries,
-                                               order.limits.reserve_bytes, order.writers}));
+  OrderText text{.max_bytes = order.limits.max_bytes,
+                 .max_entries = order.limits.max_entries,
+                 .reserve_bytes = order.limits.reserve_bytes,
+                 .writers = order.writers,
+                 .onto = {}};
+  if (const auto& onto = order.onto) {
+    text.onto = OntoText{base::base64_encode(onto->below),
+                         base::base64_encode(onto->shown),
+                         onto->set_owner,
+                         onto->uid,
+                         onto->gid,
+                         onto->keep_kinds};
+  }
+  return base::to_text(base::to_json(text));
 }
 
 Order parse_order(std::string_view text) {
@@ -78,6 +111,14 @@ Order parse_order(std::string_view text) {
   Order order;
   order.limits = {read.max_bytes, read.max_entries, read.reserve_bytes};
   order.writers = std::min(read.writers, 8U);
+  if (const auto& onto = read.onto) {
+    order.onto = archive::Onto{base::base64_decode(onto->below),
+                               base::base64_decode(onto->shown),
+                               onto->set_owner,
+                               onto->uid,
+                               onto->gid,
+                               onto->keep_kinds};
+  }
   return order;
 }
 

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "archive/apply.h"
 #include "archive/limits.h"
 #include "base/digest.h"
 #include "base/error.h"
@@ -15,12 +17,14 @@
 
 namespace wharf::layer {
 
-inline constexpr std::size_t kMaxOrder = 4096;
+inline constexpr std::size_t kMaxOrder = 16384;
 inline constexpr std::size_t kMaxVerdict = 16384;
 
 struct Order {
   archive::Limits limits;
   unsigned writers = 2;
+  /// Given: no layer, but an archive that is laid over the files of a container.
+  std::optional<archive::Onto> onto;
 };
 
 /// Either a refusal, or what was unpacked.

@@ -26,10 +26,14 @@ void check_name(const std::string& name) {
   const bool plain =
       std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
   const auto parts = base::split(name, '/');
-  const bool climbs = std::find(parts.begin(), parts.end(), "..") != parts.end();
-  if (!plain || climbs || name.size() > kNameLimit) {
+  // A request's path is cleaned before it is looked at: such a network could not be removed.
+  const bool cleaned = std::any_of(parts.begin(), parts.end(), [](const std::string& part) {
+    return part.empty() || part == "." || part == "..";
+  });
+  if (!plain || cleaned || name.size() > kNameLimit) {
     fail(Kind::InvalidArgument,
-         "invalid name: {} is not at most {} printable ASCII characters without \"..\"",
+         "invalid name: {} is not at most {} printable ASCII characters without \".\", \"..\" or "
+         "nothing between slashes",
          base::quoted(name), kNameLimit);
   }
 }
@@ -89,6 +93,11 @@ Ipv4 first_host(const Subnet& subnet) {
 namespace {
 
 void check_kind(const NetworkConfig& config) {
+  if (config.driver == "overlay") {
+    fail(Kind::Forbidden,
+         "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to "
+         "connect this node to swarm and try again.");
+  }
   if (config.scope != "local" && !config.scope.empty()) {
     fail(Kind::Forbidden, "cannot create a {} scoped network when swarm is not active",
          config.scope);
@@ -99,7 +108,7 @@ void check_kind(const NetworkConfig& config) {
   if (config.driver == "host" || config.driver == "null") {
     fail(Kind::Forbidden, "only one instance of \"{}\" network is allowed", config.driver);
   }
-  for (const char* later : {"macvlan", "ipvlan", "overlay"}) {
+  for (const char* later : {"macvlan", "ipvlan"}) {
     if (config.driver != later) continue;
     fail(Kind::NotImplemented, "network driver {} is not supported yet", config.driver);
   }

@@ -118,10 +118,10 @@ EndpointState allocate(Networks::State& state, const SandboxState& sandbox,
   }
   const std::string cidr =
       info.ip_address.empty() ? "" : fmt::format("{}/{}", info.ip_address, info.ip_prefix_len);
-  endpoint.membership =
-      EndpointState::Membership(state, entry,
-                                {sandbox.request.container_id, sandbox.request.container_name,
-                                 info.endpoint_id, info.mac_address, cidr});
+  endpoint.membership = EndpointState::Membership(
+      state, entry,
+      {sandbox.request.container_id, sandbox.request.container_name, info.endpoint_id,
+       info.mac_address, cidr, info.dns_names, request.links});
   return endpoint;
 }
 
@@ -213,6 +213,7 @@ Sandbox Networks::join(const JoinRequest& request) {
       const EndpointState* gateway = sandbox->gateway();
       for (const EndpointState& each : sandbox->endpoints) plug(*sandbox, each, &each == gateway);
       publish_ports(*sandbox);
+      serve_names(*sandbox);
     }
   } catch (const base::Error&) {
     rethrow_with(kSetUpFailed);
@@ -239,15 +240,20 @@ Sandbox Networks::restore(const base::Json& record, os::Fd netns) {
       endpoint.lease = entry->range->lease(Ipv4::parse(info.ip_address));
       cidr = fmt::format("{}/{}", info.ip_address, info.ip_prefix_len);
     }
-    endpoint.membership =
-        EndpointState::Membership(*state_, entry,
-                                  {sandbox->request.container_id, sandbox->request.container_name,
-                                   info.endpoint_id, info.mac_address, cidr});
+    endpoint.membership = EndpointState::Membership(
+        *state_, entry,
+        {sandbox->request.container_id, sandbox->request.container_name, info.endpoint_id,
+         info.mac_address, cidr, info.dns_names, info.request.links});
     sandbox->endpoints.push_back(std::move(endpoint));
   }
   if (const EndpointState* by = sandbox->gateway()) {
     sandbox->publication =
         by->entry().driver->restore_publication(by->lease.address(), object.at("Ports"));
+  }
+  try {
+    serve_names(*sandbox);
+  } catch (const base::Error& error) {
+    base::log_error("names for container {}: {}", sandbox->request.container_id, error.what());
   }
   return Sandbox(std::move(sandbox));
 }
@@ -278,6 +284,7 @@ void Networks::connect(Sandbox& sandbox, const EndpointRequest& request) {
   to.endpoints.push_back(std::move(endpoint));
   set_default_route(to);
   if (to.publication.empty()) publish_ports(to);
+  serve_names(to);
   state_->publish("connect", *entry, to.request.container_id);
 }
 

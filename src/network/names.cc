@@ -95,6 +95,28 @@ const std::vector<std::string>& first_given(const std::vector<std::string>& a,
   return b.empty() ? c : b;
 }
 
+std::string lines_of(const std::vector<std::string>& servers,
+                     const std::vector<std::string>& search,
+                     const std::vector<std::string>& options,
+                     const std::vector<std::string>& other) {
+  std::string text(kResolvConfHead);
+  for (const std::string& server : servers) text += "nameserver " + server + "\n";
+  const bool none = search.size() == 1 && search[0] == ".";
+  if (!search.empty() && !none) text += "search " + base::join(search, " ") + "\n";
+  if (!options.empty()) text += "options " + base::join(options, " ") + "\n";
+  for (const std::string& line : other) text += line + "\n";
+  return text;
+}
+
+/// What did not come from the host's file, as a comment.
+std::string overrides(const DnsSettings& container, const DnsSettings& daemon) {
+  std::vector<std::string> names;
+  if (!container.servers.empty() || !daemon.servers.empty()) names.push_back("nameservers");
+  if (!container.search.empty() || !daemon.search.empty()) names.push_back("search");
+  if (!container.options.empty() || !daemon.options.empty()) names.push_back("options");
+  return fmt::format("# Overrides: [{}]\n", base::join(names, " "));
+}
+
 void add_extra_host(std::string& text, const std::string& entry, const HostsFile& hosts) {
   const std::size_t separator = entry.find_first_of(":=");
   if (separator == 0 || separator == std::string::npos || separator + 1 == entry.size()) {
@@ -152,27 +174,41 @@ std::string build_resolv_conf(const DnsSettings& container, const DnsSettings& d
   const bool overridden = !container.servers.empty() || !daemon.servers.empty();
   const bool fallback = !overridden && host.settings.servers.empty();
   if (fallback) host.settings.servers = {"8.8.8.8", "8.8.4.4"};
-
-  std::string text(kResolvConfHead);
-  const DnsSettings& own = host.settings;
-  for (const auto& server : first_given(container.servers, daemon.servers, own.servers)) {
-    text += "nameserver " + server + "\n";
-  }
-  const auto& search = first_given(container.search, daemon.search, own.search);
-  const bool none = search.size() == 1 && search[0] == ".";
-  if (!search.empty() && !none) text += "search " + base::join(search, " ") + "\n";
-  const auto& options = first_given(container.options, daemon.options, own.options);
-  if (!options.empty()) text += "options " + base::join(options, " ") + "\n";
-  for (const std::string& line : host.other) text += line + "\n";
-
+  const auto& servers = first_given(container.servers, daemon.servers, host.settings.servers);
+  const auto& options = first_given(container.options, daemon.options, host.settings.options);
+  const auto& search = first_given(container.search, daemon.search, host.settings.search);
+  std::string text = lines_of(servers, search, options, host.other);
   text += fmt::format("\n# Based on host file: '{}' (legacy)\n", host_file);
   if (fallback) text += "# Used default nameservers.\n";
-  std::vector<std::string> overrides;
-  if (overridden) overrides.push_back("nameservers");
-  if (!container.search.empty() || !daemon.search.empty()) overrides.push_back("search");
-  if (!container.options.empty() || !daemon.options.empty()) overrides.push_back("options");
-  text += fmt::format("# Overrides: [{}]\n", base::join(overrides, " "));
-  return text;
+  return text + overrides(container, daemon);
+}
+
+std::string build_resolv_conf_for_names(const DnsSettings& container, const DnsSettings& daemon,
+                                        const std::string& host_file,
+                                        const std::vector<std::string>& outer) {
+  const ResolvConf host = read_host_file(host_file);
+  const auto& search = first_given(container.search, daemon.search, host.settings.search);
+  std::vector<std::string> options =
+      first_given(container.options, daemon.options, host.settings.options);
+  const auto is_ndots = [](const std::string& option) { return option.starts_with("ndots:"); };
+  const bool from_host = container.options.empty() && daemon.options.empty();
+  std::string_view ndots_from = from_host ? "host" : "override";
+  // Docker: a name without a dot is asked as it is first, since containers are called so.
+  if (std::ranges::none_of(options, is_ndots)) {
+    options.push_back("ndots:0");
+    ndots_from = "internal";
+  }
+  std::vector<std::string> shown;
+  for (const std::string& server : outer) {
+    const auto address = Ipv4::try_parse(server);
+    const bool loopback = (address && address->is_loopback()) || server == "::1";
+    shown.push_back(loopback ? "host(" + server + ")" : server);
+  }
+  std::string text = lines_of({"127.0.0.11"}, search, options, host.other);
+  text += fmt::format("\n# Based on host file: '{}' (internal resolver)\n", host_file);
+  if (!shown.empty()) text += fmt::format("# ExtServers: [{}]\n", base::join(shown, " "));
+  text += overrides(container, daemon);
+  return text + fmt::format("# Option ndots from: {}\n", ndots_from);
 }
 
 }  // namespace wharf::network

@@ -32,4 +32,9 @@ std::vector<std::string> host_name_servers(const std::string& host_file);
 std::string build_resolv_conf(const DnsSettings& container, const DnsSettings& daemon,
                               const std::string& host_file);
 
+/// For a container whose names are looked up at 127.0.0.11, which asks `outer` for others.
+std::string build_resolv_conf_for_names(const DnsSettings& container, const DnsSettings& daemon,
+                                        const std::string& host_file,
+                                        const std::vector<std::string>& outer);
+
 }  // namespace wharf::network

@@ -46,6 +46,8 @@ struct Member {
   std::string endpoint_id;
   std::string mac_address;
   std::string ipv4_address;  ///< "172.17.0.2/16"
+  std::vector<std::string> dns_names;
+  std::vector<std::string> links;  ///< "target:alias", for this one alone.
 };
 
 /// How many addresses of a subnet are taken (API 1.52, Status.IPAM).

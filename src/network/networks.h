@@ -51,6 +51,9 @@ class Networks {
   void connect(Sandbox& sandbox, const EndpointRequest& endpoint);
   void disconnect(Sandbox& sandbox, std::string_view network);
 
+  /// A running container has another name now: so it is found by that one.
+  void rename(Sandbox& sandbox, const std::string& name);
+
   /// The id. Throws Conflict, Forbidden, InvalidArgument with Docker's texts.
   std::string create(const NetworkConfig& config);
 

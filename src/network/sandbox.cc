@@ -120,6 +120,8 @@ std::string Sandbox::resolv_conf() const {
   if (state_->shares_host() && silent) {
     return os::read_file_if_exists(settings.resolv_conf).value_or("");
   }
+  if (state_->has_names())
+    return build_resolv_conf_for_names(own, daemon, settings.resolv_conf, outer_servers(*state_));
   return build_resolv_conf(own, daemon, settings.resolv_conf);
 }
 

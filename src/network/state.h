@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/event.h"
+#include "network/dns_server.h"
 #include "network/driver.h"
 #include "network/drivers/bridge.h"
 #include "network/drivers/fixed.h"
@@ -56,6 +57,13 @@ struct Networks::State {
   void make_ready();
   void publish(const char* action, const Entry& entry, const std::string& container_id = {});
   std::vector<std::string> host_gateway() const;
+  /// What `name` means to a container: addresses on the networks it is on. Nothing: unknown.
+  std::optional<std::vector<Ipv4>> addresses_of(const std::string& container_id,
+                                                const std::string& name) const;
+  /// "container.network" of an address on one of its networks.
+  std::vector<std::string> names_of(const std::string& container_id, Ipv4 address) const;
+  /// Made when it is first needed.
+  DnsServer& name_server();
 
   const Settings settings;
   store::Database& database;
@@ -75,6 +83,9 @@ struct Networks::State {
   mutable std::mutex mutex;
   std::map<std::string, EntryPointer> by_id;
   std::map<std::string, EntryPointer> by_name;
+
+  std::once_flag dns_made;
+  std::unique_ptr<DnsServer> dns;  // Last: its threads look names up here.
 };
 
 /// One container's place on one network.
@@ -111,13 +122,22 @@ struct SandboxState {
   JoinRequest request;
   std::optional<NetworkNamespace> netns;
   std::vector<EndpointState> endpoints;
-  Publication publication;  // Last: ports go before addresses.
+  Publication publication;    // Ports go before addresses.
+  DnsServer::Listener names;  // Last: closed first. Open on user-defined networks.
   os::Fd no_netns;
 
   bool shares_host() const { return !netns; }
   int next_index() const;
   /// The endpoint that has the default route, or nullptr.
   const EndpointState* gateway() const;
+  /// Whether its names are looked up at 127.0.0.11: it is on a user-defined network.
+  bool has_names() const;
 };
+
+/// Opens the container's name server where it has names and none is open (resolving.cc).
+void serve_names(SandboxState& sandbox);
+/// The servers that are asked for names that are not ours: the container's, the daemon's or the
+/// host's own; none for a container without a way out.
+std::vector<std::string> outer_servers(const SandboxState& sandbox);
 
 }  // namespace wharf::network

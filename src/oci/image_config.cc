@@ -126,7 +126,7 @@ ImageConfig parse_image_config(std::string_view bytes) {
     fail(Kind::InvalidArgument, "image config has {} bytes, more than the limit of {}",
          bytes.size(), kImageConfigLimit);
   }
-  const base::Json json = base::parse_json(bytes);
+  const base::Json json = base::parse_json(bytes, "image config");
   if (!json.is_object()) fail(Kind::InvalidArgument, "image config is not an object");
   if (const base::Json* rootfs = base::find(json.get_object(), "rootfs");
       !rootfs || !rootfs->is_object()) {

@@ -162,7 +162,7 @@ Document parse_document(std::string_view bytes, std::string_view content_type) {
     fail(Kind::InvalidArgument,
          "Docker image manifest version 2, schema 1 is not supported: rebuild the image");
   }
-  const Json json = base::parse_json(bytes);
+  const Json json = base::parse_json(bytes, "manifest");
   const JsonObject& document = object_of(json, "manifest");
   check_version(document);
   const Json* manifests = base::find(document, "manifests");

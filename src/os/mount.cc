@@ -139,4 +139,12 @@ void DetachedMount::attach(const Fd& target) && {
         "attach mount");
 }
 
+void leave_only(const DetachedMount& root) {
+  check(WHARF_CALL(fchdir, root.fd().get()), "enter the mount");
+  // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one, until it is gone.
+  check(WHARF_CALL(syscall, SYS_pivot_root, ".", "."), "change the root");
+  constexpr int kDetach = 2;  // MNT_DETACH of <sys/mount.h>.
+  check(WHARF_CALL(syscall, SYS_umount2, ".", kDetach), "leave the old root");
+}
+
 }  // namespace wharf::os

@@ -76,6 +76,10 @@ class DetachedMount {
   Fd fd_;
 };
 
+/// In a mount namespace of the caller's own: `root`, which is attached there, becomes all there is.
+/// From here on no path of the host leads anywhere.
+void leave_only(const DetachedMount& root);
+
 /// What DetachedMount::overlay() does on a kernel before 6.13: dearer, and the layers must be
 /// reachable by name in the mount namespace of the caller.
 DetachedMount overlay_by_path(const OverlayParts& parts);

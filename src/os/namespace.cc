@@ -50,6 +50,15 @@ void in_network_namespace(const Fd& netns, const std::function<void()>& work) {
   });
 }
 
+void in_mount_namespace(const Fd& mntns, const std::function<void()>& work) {
+  in_own_thread([&] {
+    // Root and working directory are shared by all threads, until one has its own.
+    check(WHARF_CALL(unshare, CLONE_FS), "leave the shared working directory");
+    check(WHARF_CALL(setns, mntns.get(), CLONE_NEWNS), "enter a mount namespace");
+    work();
+  });
+}
+
 void in_own_mount_namespace(const std::function<void()>& work) {
   in_own_thread([&] {
     check(WHARF_CALL(unshare, CLONE_NEWNS), "make a mount namespace");
@@ -57,6 +66,10 @@ void in_own_mount_namespace(const std::function<void()>& work) {
           "make mounts private");
     work();
   });
+}
+
+Fd current_mount_namespace() {
+  return open_file("/proc/thread-self/ns/mnt", O_RDONLY);
 }
 
 void write_sysctl(const std::string& name, const std::string& value) {

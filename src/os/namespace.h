@@ -29,6 +29,13 @@ void in_network_namespace(const Fd& netns, const std::function<void()>& work);
 /// waits for it. What is mounted there goes with the thread.
 void in_own_mount_namespace(const std::function<void()>& work);
 
+/// Runs `work` in a thread that has joined `mntns`, and waits for it. To that thread paths of
+/// every kind are the other side's: it must work by descriptors alone.
+void in_mount_namespace(const Fd& mntns, const std::function<void()>& work);
+
+/// A descriptor of the mount namespace of the calling thread: it keeps what is mounted there.
+Fd current_mount_namespace();
+
 /// Writes /proc/sys/NAME ("net/ipv4/ip_forward") in the calling thread's network namespace.
 void write_sysctl(const std::string& name, const std::string& value);
 std::string read_sysctl(const std::string& name);

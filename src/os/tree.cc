@@ -88,6 +88,11 @@ Fd open_if_there(const Fd& directory, const std::string& path) {
   }
 }
 
+std::uint64_t allocated(const struct stat& found) {
+  constexpr std::uint64_t kBlockBytes = 512;  // Of st_blocks, whatever the file system's is.
+  return static_cast<std::uint64_t>(found.st_blocks) * kBlockBytes;
+}
+
 }  // namespace
 
 void remove_beneath(const Fd& directory, const std::string& name) {
@@ -103,6 +108,7 @@ TreeSize tree_size(const Fd& directory) {
   std::vector<std::string> waiting = {"."};
   struct stat top{};
   check(WHARF_CALL(fstat, directory.get(), &top), "stat directory");
+  total.bytes = allocated(top);
   while (!waiting.empty()) {
     const std::string path = std::move(waiting.back());
     waiting.pop_back();
@@ -115,9 +121,9 @@ TreeSize tree_size(const Fd& directory) {
       ++total.entries;
       if (S_ISDIR(found.st_mode) && found.st_dev == top.st_dev)
         waiting.push_back(path + "/" + name);
-      if (!S_ISREG(found.st_mode)) continue;
-      if (found.st_nlink > 1 && !linked.emplace(found.st_dev, found.st_ino).second) continue;
-      total.bytes += static_cast<std::uint64_t>(found.st_size);
+      const bool counted = !S_ISDIR(found.st_mode) && found.st_nlink > 1 &&
+                           !linked.emplace(found.st_dev, found.st_ino).second;
+      if (!counted) total.bytes += allocated(found);
     }
   }
   return total;

@@ -15,11 +15,11 @@ namespace wharf::os {
 void remove_beneath(const Fd& directory, const std::string& name);
 
 struct TreeSize {
-  std::uint64_t bytes = 0;  ///< Apparent sizes of regular files, hard links once.
+  std::uint64_t bytes = 0;  ///< Allocated on the disk, hard links once: a hole costs nothing.
   std::uint64_t entries = 0;
 };
 
-/// As `du --apparent-size` of the files in `directory`.
+/// As `du` of `directory`, which counts too.
 TreeSize tree_size(const Fd& directory);
 
 }  // namespace wharf::os

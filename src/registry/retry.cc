@@ -30,8 +30,8 @@ bool worth_retry(int status) {
 bool may_cure(const base::Error& error) {
   if (error.kind() != base::Kind::Unavailable) return false;
   const std::string_view text = error.what();
-  constexpr std::array<std::string_view, 4> kFinal = {"connection refused", "no such host",
-                                                      "x509:", "tls:"};
+  constexpr std::array<std::string_view, 5> kFinal = {
+      "connection refused", "no such host", "x509:", "tls:", "HTTP response to HTTPS client"};
   return std::none_of(kFinal.begin(), kFinal.end(), [&](std::string_view words) {
     return text.find(words) != std::string_view::npos;
   });

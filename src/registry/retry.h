@@ -13,7 +13,7 @@ namespace wharf::registry {
 bool worth_retry(int status);
 
 /// True for broken connections and time-outs; false for names that do not exist, refused
-/// connections and certificates that do not hold.
+/// connections, certificates that do not hold and servers that speak no TLS.
 bool may_cure(const base::Error& error);
 
 /// `first_ms`, doubled for each failure, a quarter more or less, at most 30 s.

@@ -106,7 +106,8 @@ class Walk {
 
 bool make_last(int parent, const char* name, Kind kind) {
   if (kind == Kind::Directory) return ::mkdirat(parent, name, 0755) == 0;
-  const int fd = ::openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+  // As runc has it.
+  const int fd = ::openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0755);
   if (fd >= 0) ::close(fd);
   return fd >= 0;
 }

@@ -56,11 +56,12 @@ Volume Volumes::create(const CreateOptions& options) {
     volume.labels->emplace(kAnonymousLabel, "");
   }
   volume.options = options.driver_options;
-  check_name(volume.name);
+  // Docker: whether a name will do is the driver's to say, so the driver is looked for first.
   if (options.driver != "local" && !options.driver.empty()) {
     fail(Kind::NotFound, "create {}: error looking up volume plugin {}: plugin {} not found",
          volume.name, options.driver, base::quoted(options.driver));
   }
+  check_name(volume.name);
   if (volume.options) check_options(volume.name, *volume.options);
   volume.mountpoint = state_->path_of(volume.name) / "_data";
   volume.created = base::now();

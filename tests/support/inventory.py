@@ -51,14 +51,14 @@ def nft_elements():
 
 
 def descriptors(proc):
-    """What the daemon holds open, but for the compiled seccomp filters: a bounded number of them is kept."""
+    """What the daemon holds open, but for compiled seccomp filters and connections to the database: a bounded number is kept."""
     found = []
     for entry in (proc / "fd").iterdir():
         try:
             found.append(os.readlink(entry))
         except OSError:
             pass
-    return [path for path in found if "wharf-seccomp" not in path]
+    return [path for path in found if "wharf-seccomp" not in path and not re.search(r"/wharf\.db(-wal|-shm)?$", path)]
 
 
 class Inventory:

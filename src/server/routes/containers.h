@@ -21,6 +21,13 @@ void container_logs(engine::Engine& engine, Exchange& exchange);
 void container_attach(engine::Engine& engine, Exchange& exchange);
 void container_attach_websocket(engine::Engine& engine, Exchange& exchange);
 
+// container_files.cc
+void stat_archive(engine::Engine& engine, Exchange& exchange);
+void get_archive(engine::Engine& engine, Exchange& exchange);
+void put_archive(engine::Engine& engine, Exchange& exchange);
+void export_container(engine::Engine& engine, Exchange& exchange);
+void commit_container(engine::Engine& engine, Exchange& exchange);
+
 /// Docker: since 1.42 the type says whether the stream is framed; before, it was always "raw".
 std::string stream_type(bool raw, api::Version version);
 

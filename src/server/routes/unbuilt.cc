@@ -44,12 +44,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/containers/{name:.*}/checkpoints", experimental},
     {"POST", "/containers/{name:.*}/checkpoints", experimental},
     {"DELETE", "/containers/{name}/checkpoints/{checkpoint}", experimental},
-    {"HEAD", "/containers/{name:.*}/archive", unbuilt},
-    {"GET", "/containers/{name:.*}/archive", unbuilt},
-    {"PUT", "/containers/{name:.*}/archive", unbuilt},
-    {"GET", "/containers/{name:.*}/export", unbuilt},
     {"GET", "/containers/{name:.*}/stats", unbuilt},
-    {"POST", "/commit", unbuilt},
 
     {"POST", "/build", unbuilt},
     {"POST", "/build/prune", unbuilt, {1, 31}},

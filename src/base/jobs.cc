@@ -1,8 +1,8 @@
-#include "container/jobs.h"
+#include "base/jobs.h"
 
 #include "base/log.h"
 
-namespace wharf::container {
+namespace wharf::base {
 
 namespace {
 
@@ -13,7 +13,7 @@ void run_logged(Jobs::Job job) {
   try {
     job();
   } catch (const std::exception& error) {
-    base::log_error("{}", error.what());
+    log_error("{}", error.what());
   }
 }
 
@@ -92,4 +92,4 @@ void Jobs::keep_time(std::stop_token stop) {
   }
 }
 
-}  // namespace wharf::container
+}  // namespace wharf::base

@@ -13,7 +13,7 @@
 #include <mutex>
 #include <thread>
 
-namespace wharf::container {
+namespace wharf::base {
 
 class Jobs {
  public:
@@ -45,4 +45,4 @@ class Jobs {
   std::jthread clock_;
 };
 
-}  // namespace wharf::container
+}  // namespace wharf::base

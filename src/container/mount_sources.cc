@@ -1,0 +1,33 @@
+#include "container/mount_sources.h"
+
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "os/file.h"
+
+namespace wharf::container {
+
+namespace {
+
+os::DetachedMount part_of(const os::Fd& whole, const std::string& subpath, os::Depth depth) {
+  return os::DetachedMount::bind(os::open_beneath(whole, subpath, O_PATH), depth);
+}
+
+}  // namespace
+
+os::DetachedMount mount_source(const Containers::State& state, const MountSpec& mount) {
+  const os::Depth depth = mount.recursive ? os::Depth::Recursive : os::Depth::TopOnly;
+  if (mount.type == MountSpec::Type::Image) {
+    const image::Image image = state.services.images.get(base::Digest::parse(mount.source));
+    os::DetachedMount layers = state.services.layers.mount_image(image.diff_ids);
+    return mount.subpath.empty() ? std::move(layers) : part_of(layers.fd(), mount.subpath, depth);
+  }
+  if (mount.type == MountSpec::Type::Volume) {
+    const os::Fd volume = state.services.volumes.open(mount.name);
+    if (!mount.subpath.empty()) return part_of(volume, mount.subpath, depth);
+    return os::DetachedMount::bind(volume, depth);
+  }
+  return os::DetachedMount::bind(os::open_file(mount.source, O_PATH), depth);
+}
+
+}  // namespace wharf::container

@@ -1,0 +1,13 @@
+// What is mounted for a MountSpec, as a mount of its own that is attached nowhere yet.
+#pragma once
+
+#include "container/state.h"
+#include "os/mount.h"
+
+namespace wharf::container {
+
+/// Of a volume, a part of one, a bind or an image; not for tmpfs. Throws base::Error with ENOENT
+/// where a bind's source is missing, NotFound where a volume or image is.
+os::DetachedMount mount_source(const Containers::State& state, const MountSpec& mount);
+
+}  // namespace wharf::container
