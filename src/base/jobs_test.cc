@@ -1,10 +1,10 @@
-#include "container/jobs.h"
+#include "base/jobs.h"
 
 #include <gtest/gtest.h>
 
 #include <future>
 
-namespace wharf::container {
+namespace wharf::base {
 namespace {
 
 /// Runs one more job where it is destroyed, as the end of a container may.
@@ -51,4 +51,4 @@ TEST(Jobs, NotDueYetAreDroppedAtTheEnd) {
 }
 
 }  // namespace
-}  // namespace wharf::container
+}  // namespace wharf::base
