@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::chrono::seconds kIdle{5};
 
-void run_logged(const Jobs::Job& job) {
+/// Takes the job: what it holds is given back here, where no lock is held.
+void run_logged(Jobs::Job job) {
   try {
     job();
   } catch (const std::exception& error) {
@@ -23,9 +24,10 @@ Jobs::Jobs() : clock_([this](std::stop_token stop) { keep_time(stop); }) {}
 Jobs::~Jobs() {
   clock_.request_stop();
   clock_.join();
+  decltype(timed_) never_due;
   std::unique_lock lock(mutex_);
   ending_ = true;
-  timed_.clear();
+  never_due.swap(timed_);  // Destroyed after the lock is gone.
   wake_.notify_all();
   none_left_.wait(lock, [&] { return threads_ == 0; });
 }
@@ -63,10 +65,10 @@ void Jobs::work() {
       --idle_;
     }
     if (queue_.empty()) break;
-    const Job job = std::move(queue_.front());
+    Job job = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    run_logged(job);
+    run_logged(std::move(job));
     lock.lock();
   }
   if (--threads_ == 0) none_left_.notify_all();

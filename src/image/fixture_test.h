@@ -24,8 +24,10 @@ using base::Kind;
 
 struct HeardEvents : base::EventSink {
   void publish(base::Event event) override {
+    const std::lock_guard lock(mutex);
     heard.push_back(event.action + " " + event.attributes["name"]);
   }
+  std::mutex mutex;  ///< Events come from any thread; tests look when all are done.
   std::vector<std::string> heard;
 };
 
