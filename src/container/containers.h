@@ -25,6 +25,7 @@
 #include "container/copy.h"
 #include "container/services.h"
 #include "container/settings.h"
+#include "container/stats.h"
 #include "container/streams.h"
 #include "oci/reference.h"
 
@@ -126,6 +127,13 @@ class Containers {
 
   /// The id of the new image.
   std::string commit(std::string_view name, const CommitOptions& options);
+
+  /// Gives `sink` what the container uses: once, or every second until it is removed or `stop` is
+  /// requested. Of one that does not run there are zeros.
+  void stats(std::string_view name, const StatsOptions& options, const StatsSink& sink,
+             std::stop_token stop);
+  /// The same of all that run.
+  void stats_of_all(const StatsOptions& options, const StatsSink& sink, std::stop_token stop);
 
   /// Checks that attaching is possible now, and opens the container's side of it.
   std::unique_ptr<Attached> attach(std::string_view name, const AttachOptions& options);

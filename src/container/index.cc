@@ -16,7 +16,10 @@ using base::Kind;
 }  // namespace
 
 Containers::State::State(Settings settings_in, Services services_in)
-    : settings(std::move(settings_in)), services(services_in), seccomp(settings.seccomp_profile) {}
+    : settings(std::move(settings_in)),
+      services(services_in),
+      seccomp(settings.seccomp_profile),
+      sampler(settings, [this] { return running(); }) {}
 
 ContainerPointer Containers::State::find(std::string_view name) const {
   if (name.empty()) base::fail(Kind::InvalidArgument, "invalid name or ID supplied: \"\"");

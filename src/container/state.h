@@ -14,6 +14,7 @@
 #include "container/container.h"
 #include "container/containers.h"
 #include "container/exec.h"
+#include "container/sampler.h"
 #include "container/seccomp.h"
 #include "image/images.h"
 #include "layer/layers.h"
@@ -33,6 +34,7 @@ struct Containers::State {
   /// By full id, name or unique prefix. Throws NotFound, InvalidArgument.
   ContainerPointer find(std::string_view name) const;
   std::vector<ContainerPointer> all() const;
+  std::vector<ContainerPointer> running() const;
   void insert(const ContainerPointer& container);
   void erase(const Container& container);
   /// Throws Conflict with the name's owner.
@@ -100,6 +102,8 @@ struct Containers::State {
   mutable std::shared_mutex index_mutex;
   std::map<std::string, ContainerPointer, std::less<>> by_id;
   std::unordered_map<std::string, std::string> by_name;
+
+  Sampler sampler;
 
   mutable std::mutex execs_mutex;
   std::map<std::string, std::shared_ptr<Exec>, std::less<>> execs;

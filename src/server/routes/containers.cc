@@ -201,6 +201,8 @@ constexpr Route kRoutes[] = {
     {"HEAD", "/containers/{name:.*}/archive", stat_archive},
     {"GET", "/containers/{name:.*}/archive", get_archive},
     {"PUT", "/containers/{name:.*}/archive", put_archive},
+    {"GET", "/containers/stats", stats_of_all},
+    {"GET", "/containers/{name:.*}/stats", container_stats},
     {"GET", "/containers/{name:.*}/export", export_container},
     {"POST", "/commit", commit_container},
     {"GET", "/containers/{name:.*}/attach/ws", container_attach_websocket},

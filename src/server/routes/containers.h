@@ -21,6 +21,10 @@ void container_logs(engine::Engine& engine, Exchange& exchange);
 void container_attach(engine::Engine& engine, Exchange& exchange);
 void container_attach_websocket(engine::Engine& engine, Exchange& exchange);
 
+// container_stats.cc
+void container_stats(engine::Engine& engine, Exchange& exchange);
+void stats_of_all(engine::Engine& engine, Exchange& exchange);
+
 // container_files.cc
 void stat_archive(engine::Engine& engine, Exchange& exchange);
 void get_archive(engine::Engine& engine, Exchange& exchange);

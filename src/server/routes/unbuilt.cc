@@ -44,7 +44,6 @@ constexpr Route kRoutes[] = {
     {"GET", "/containers/{name:.*}/checkpoints", experimental},
     {"POST", "/containers/{name:.*}/checkpoints", experimental},
     {"DELETE", "/containers/{name}/checkpoints/{checkpoint}", experimental},
-    {"GET", "/containers/{name:.*}/stats", unbuilt},
 
     {"POST", "/build", unbuilt},
     {"POST", "/build/prune", unbuilt, {1, 31}},
