@@ -29,6 +29,11 @@ TEST(Url, TheDefaultPortIsNotWritten) {
   EXPECT_EQ(parse_url("http://a").port_or_default(), 80);
 }
 
+TEST(Url, ShowsNoPassword) {
+  EXPECT_EQ(parse_url("http://me:secret@h/x?q").text(), "http://me:***@h/x?q");
+  EXPECT_EQ(parse_url("http://me@h/").text(), "http://me@h/");
+}
+
 TEST(Url, BadTextsAreRefused) {
   for (const char* text : {"", "abc", "://x", "http://", "http://a:99999/", "http://a:b/",
                            "http://[::1/", "http://a\n/", "http://a%zz@h/", "http://[::1]x/"}) {

@@ -255,6 +255,31 @@ TEST_F(LayersTest, DirectoriesALayerOnlyImpliesLookAsTheLayerBelowSays) {
   EXPECT_EQ(read_in(layers->mount_image(ids), "tmp/x"), "x");
 }
 
+TEST_F(LayersTest, ImpliedDirectoriesThatSortBetweenOthersAreFound) {
+  const Pin low = keep(gzip(tar({dir("a", 0700), dir("a-b", 0701), dir("a/b", 0702),
+                                 dir("a/b/c", 0703), dir("a/d", 0704), dir("z", 0705)})),
+                       "image:low");
+  // Hides what the lowest layer says about a/d.
+  const Pin middle = keep(gzip(tar({file("a/.wh.d", "")})), "image:middle");
+  const Pin high = keep(gzip(tar({file("a-b/x"), file("a/b.c/x"), file("a/b/c/x"), file("a/d/e/x"),
+                                  file("z/y/x/w/v")})),
+                        "image:high");
+  const std::vector<Digest> ids = {low.diff_id(), middle.diff_id(), high.diff_id()};
+  const os::DetachedMount mount = layers->mount_image(ids);
+  const auto mode = [&](const char* name) {
+    return os::status(os::open_at(mount.fd(), name, O_PATH)).st_mode & 07777;
+  };
+  EXPECT_EQ(mode("a"), 0700U);
+  EXPECT_EQ(mode("a-b"), 0701U);
+  EXPECT_EQ(mode("a/b"), 0702U);
+  EXPECT_EQ(mode("a/b/c"), 0703U);
+  EXPECT_EQ(mode("a/b.c"), 0755U);
+  EXPECT_EQ(mode("a/d"), 0755U);
+  EXPECT_EQ(mode("a/d/e"), 0755U);
+  EXPECT_EQ(mode("z"), 0705U);
+  EXPECT_EQ(mode("z/y/x/w"), 0755U);
+}
+
 TEST_F(LayersTest, WhiteoutsOfASingleLayerAreNotSeen) {
   const Pin pin = keep(gzip(tar({file(".wh.gone", ""), file("f")})), "image:a");
   const std::vector<Digest> ids = {pin.diff_id()};
