@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
@@ -13,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 
 from daemon import Daemon  # noqa: E402
 from images import busybox_archive  # noqa: E402
-from inventory import Inventory, settle  # noqa: E402
+from inventory import at_rest, settle  # noqa: E402
 from registry import Registry  # noqa: E402
 from remote import Remote  # noqa: E402
 
@@ -52,8 +51,7 @@ def daemon(shared_daemon):
 def clean(daemon):
     """The shared daemon; what exists before and after the test must be the same."""
     daemon.docker("run", "--rm", "busybox", "true")
-    time.sleep(0.3)
-    before = Inventory(daemon)
+    before = at_rest(daemon)
     yield daemon
     daemon.remove_containers()
     assert settle(daemon, before) == {}

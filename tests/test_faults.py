@@ -8,7 +8,7 @@ import time
 import pytest
 
 from daemon import Daemon
-from inventory import Inventory, settle, supervisors
+from inventory import settle, supervisors
 
 STEPS = int(os.environ.get("WHARF_FAULT_STEPS", "12"))
 

@@ -13,7 +13,7 @@ import time
 import pytest
 
 import images
-from inventory import Inventory, settle
+from inventory import at_rest, settle
 
 
 def test_pull_run_and_pull_again(own_daemon, registry):
@@ -234,7 +234,7 @@ class Liar:
 def test_a_lying_registry_gets_an_error_and_leaves_nothing(daemon, mode):
     daemon.docker("run", "--rm", "busybox", "true")
     liar = Liar()
-    before = Inventory(daemon)
+    before = at_rest(daemon)
     memory = int(pathlib.Path(f"/proc/{daemon.pid}/statm").read_text().split()[1]) * 4096
     result = daemon.docker("pull", f"{liar.address}/{mode}:1", check=False, timeout=120)
     assert result.returncode == 1 and result.stderr.strip(), result.stdout
@@ -270,7 +270,7 @@ def test_a_pull_whose_client_leaves_is_cancelled(daemon):
         original(h)
 
     liar.answer = slow
-    before = Inventory(daemon)
+    before = at_rest(daemon)
     client = daemon.spawn("pull", f"{liar.address}/slow:1")
     time.sleep(1)
     client.kill()

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from inventory import Inventory, settle, supervisors
+from inventory import at_rest, settle, supervisors
 from test_network import fetch, serve, wait_for
 
 
@@ -124,7 +124,7 @@ def test_sigterm_leaves_containers_and_ends_in_time(own_daemon):
 def test_kills_at_random_moments_leave_nothing(own_daemon):
     d = own_daemon
     d.docker("run", "--rm", "busybox", "true")
-    before = Inventory(d)
+    before = at_rest(d)
     random.seed(int(os.environ.get("WHARF_SEED", "7")))
     for round_ in range(int(os.environ.get("WHARF_KILLS", "25"))):
         clients = [d.spawn("run", "--rm", "--name", f"r{round_}-{n}", "-p", "80", "busybox", "sh", "-c", "echo x; exit 3") for n in range(2)]

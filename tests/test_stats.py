@@ -49,7 +49,7 @@ def test_a_busy_and_an_idle_container(daemon):
 
 
 def test_memory_processes_and_limits(daemon):
-    name = daemon.out("run", "-d", "-m", "64m", "--pids-limit", "50", "busybox", "sh", "-c", "head -c 20000000 /dev/zero | tail -c 19000000 > /dev/shm/x; sleep 1000 & sleep 1000")
+    name = daemon.out("run", "-d", "-m", "64m", "--pids-limit", "50", "busybox", "sh", "-c", "head -c 20000000 /dev/zero | tail -c 19000000 > /dev/shm/x; sleep 1000 & sleep 1000 & wait")
     deadline = time.monotonic() + 10
     while stats(daemon, name)["memory_stats"]["usage"] < 15_000_000 and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -62,13 +62,13 @@ def test_memory_processes_and_limits(daemon):
 
 
 def test_the_network_is_the_containers_own(daemon):
-    name = daemon.out("run", "-d", "busybox", "sh", "-c", "nc -l -p 9 > /dev/null; sleep 1000")
+    name = daemon.out("run", "-d", "busybox", "sh", "-c", "tail -f /dev/null | nc -l -p 9 > /dev/null")
     address = daemon.inspect(name)["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
     before = stats(daemon, name)["networks"]["eth0"]
     sender = daemon.out("run", "-d", "busybox", "sh", "-c", f"head -c 1000000 /dev/zero | nc {address} 9; sleep 1000")
     deadline = time.monotonic() + 10
     while stats(daemon, name)["networks"]["eth0"]["rx_bytes"] < before["rx_bytes"] + 1_000_000:
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, (daemon.out("top", name), daemon.out("logs", sender), stats(daemon, name)["networks"])
         time.sleep(0.1)
     assert stats(daemon, sender)["networks"]["eth0"]["tx_bytes"] >= 1_000_000
     assert "networks" not in stats(daemon, daemon.out("run", "-d", "--network", "none", "busybox", "sleep", "1000"))

@@ -17,7 +17,7 @@ import pytest
 
 import images
 from daemon import Daemon
-from inventory import Inventory, rss, settle, supervisors
+from inventory import at_rest, rss, settle, supervisors
 from test_bad_input import raw
 from test_network import wait_for
 from test_threats_start import image  # noqa: F401 (a fixture)
@@ -175,7 +175,7 @@ def test_a65_a_flood_of_resizes_and_clients_that_go_leave_nothing(clean):
         list(pool.map(lambda _: raw(clean, b"".join(head(f"POST /containers/tty/resize?h={n % 100 + 1}&w=80 HTTP/1.1", "Content-Length: 0") for n in range(500))
                                     + head("GET /_ping HTTP/1.1", "Connection: close"))[-2:], range(4)))
     leave(clean, 5)  # What is made with the first of them stays: one descriptor to notice those that go.
-    before = Inventory(clean)
+    before = at_rest(clean)
     memory = rss(clean)
     leave(clean, 100)
     assert settle(clean, before) == {}

@@ -16,7 +16,7 @@ import time
 import pytest
 
 import images
-from inventory import Inventory, rss
+from inventory import rss
 from test_bad_input import bad_layers
 
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from inventory import Inventory, settle, supervisors
+from inventory import at_rest, settle, supervisors
 from test_network import wait_for
 from test_restart import alive
 
@@ -23,7 +23,7 @@ def test_f01_a_kill_during_any_operation_leaves_nothing(own_daemon, archive):
     d.docker("run", "--rm", "busybox", "true")
     d.docker("network", "create", "warm")
     d.docker("network", "rm", "warm")
-    before = Inventory(d)
+    before = at_rest(d)
     random.seed(int(os.environ.get("WHARF_SEED", "11")))
     operations = [["load", "-i", archive], ["network", "create", "net"], ["network", "rm", "net"], ["volume", "create", "vol"], ["volume", "rm", "vol"],
                   ["create", "--name", "one", "-v", "vol:/v", "busybox", "sleep", "60"], ["start", "one"], ["exec", "one", "true"], ["rename", "one", "two"],

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,11 +24,10 @@ TEST(Usage, OfARealCgroupIsWhatItsProcessesUsed) {
   resources.memory.limit = 64 << 20;
   resources.pids = 12;
   EXPECT_TRUE(group.apply(resources, failure)) << failure.text.c_str();
-  const pid_t pid = ::vfork();
-  if (pid == 0) {
-    ::execl("/bin/sh", "sh", "-c", "while :; do :; done", nullptr);
-    ::_exit(127);
-  }
+  std::string words[] = {"sh", "-c", "while :; do :; done"};
+  char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
+  pid_t pid = 0;
+  ASSERT_EQ(::posix_spawn(&pid, "/bin/sh", nullptr, nullptr, arguments, ::environ), 0);
   EXPECT_TRUE(group.add(pid, failure)) << failure.text.c_str();
   ::usleep(200'000);
 

@@ -88,6 +88,18 @@ class Inventory:
         return {key: (self.counts[key], other.counts[key]) for key in self.counts if differs(self.counts[key], other.counts[key])}
 
 
+def at_rest(daemon, seconds=6):
+    """What exists once nothing has come or gone for a while: pools are full again."""
+    deadline = time.monotonic() + seconds
+    last = Inventory(daemon)
+    while True:
+        time.sleep(0.3)
+        now = Inventory(daemon)
+        if now.counts == last.counts or time.monotonic() > deadline:
+            return now
+        last = now
+
+
 def settle(daemon, before, seconds=6):
     """The differences that remain after background work had `seconds` to end."""
     deadline = time.monotonic() + seconds
