@@ -86,7 +86,7 @@ void JsonFileLog::send(const Sink& sink, std::stop_token stop) {
 
 std::unique_ptr<Log> open_log(Containers::State& state, const ContainerPointer& container,
                               const LogQuery& query) {
-  if (container->record().host.log_config.type == "none") {
+  if (!log_is_readable(container->record().host.log_config)) {
     base::fail(base::Kind::NotImplemented, "configured logging driver does not support reading");
   }
   return std::make_unique<JsonFileLog>(state, container, query);

@@ -134,7 +134,7 @@ api::Info info(const Engine& engine) {
   info.driver_status = {{"driver-type", "io.containerd.snapshotter.v1"}};
   info.plugins.volume = {"local"};
   info.plugins.network = {"bridge", "host", "null"};
-  info.plugins.log = {"json-file", "none"};
+  info.plugins.log = container::Containers::log_drivers();
   info.ipv4_forwarding = host.ipv4_forwarding;
   info.file_descriptors = open_descriptors();
   info.threads = running_threads();

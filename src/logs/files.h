@@ -65,6 +65,9 @@ class LogFiles {
   /// The newest file where the reading ended, to be followed; nothing if there was none.
   std::optional<RecordReader> newest() &&;
 
+  /// The file of the record that next() returned last; null before the first.
+  const RecordReader* reader() const { return reader_ ? &*reader_ : nullptr; }
+
   /// What next() has not returned yet; compressed files count as they are.
   std::uint64_t unread_bytes() const;
 
