@@ -122,7 +122,7 @@ class Splunk final : public Destination {
 };
 
 Splunk::Splunk(const Subject& subject)
-    : client_(endpoint_of(subject.options), client_options(subject.options)),
+    : client_{endpoint_of(subject.options), client_options(subject.options)},
       format_(format_of(subject.options)),
       verified_(flag(subject.options, "splunk-verify-connection", true)),
       gzip_(flag(subject.options, "splunk-gzip", false)),

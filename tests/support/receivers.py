@@ -104,6 +104,10 @@ class Streams(Receiver):
 
     def hang_up(self):
         for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)  # A thread still reads: close() alone would end nothing.
+            except OSError:
+                pass
             connection.close()
         self.connections.clear()
 
