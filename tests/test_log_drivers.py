@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from daemon import Daemon
 from receivers import Collector, Datagrams, Streams, certificate, forwarded, gelf_message, journal_fields
 
 DRIVER_NAMES = ["fluentd", "gelf", "journald", "json-file", "local", "none", "splunk", "syslog"]
@@ -232,6 +233,42 @@ def test_splunk_is_asked_before_the_start_unless_told_not_to(daemon, opened):
     hec.wait(lambda r: r.events)
     hec.status = 200
     hec.wait(lambda r: len(r.requests) >= 3)
+
+
+# journald
+
+@pytest.fixture
+def journal(opened, scratch, archive):
+    """A daemon in a mount namespace of its own, where the journal's socket is ours; and that socket."""
+    home = scratch / "journal"
+    (home / "run" / "systemd" / "journal").mkdir(parents=True)
+    receiver = opened(Datagrams(path=home / "run" / "systemd" / "journal" / "socket"))
+    daemon = Daemon(home / "daemon", bridge="wharf-test3", subnet="172.27.0.1/16")
+    plain = daemon.command
+    daemon.command = lambda: ["unshare", "-m", "sh", "-c", f"mount --rbind {home}/run /run && exec \"$@\"", "sh", *plain()]
+    daemon.start()
+    daemon.docker("load", "-q", "-i", archive)
+    yield daemon, receiver
+    daemon.destroy()
+
+
+def test_journald_gets_fields_as_docker_names_them(journal):
+    daemon, receiver = journal
+    run(daemon, options("journald", env="A", labels="my.label", tag="{{.Name}}"), "echo out; sleep 0.2; echo err >&2; head -c 20000 /dev/zero | tr '\\0' x; echo",
+        "--name", "journal", "-e", "A=two\nlines", "--label", "my.label=x")
+    receiver.wait(lambda r: len(r.messages) == 4)
+    out, err, first, last = map(journal_fields, receiver.messages)
+    inspect = daemon.inspect("journal")
+    assert (out["CONTAINER_ID"], out["CONTAINER_ID_FULL"], out["CONTAINER_NAME"]) == (inspect["Id"][:12], inspect["Id"], "journal")
+    assert (out["CONTAINER_TAG"], out["SYSLOG_IDENTIFIER"], out["IMAGE_NAME"]) == ("journal", "journal", "busybox")
+    assert (out["MY_LABEL"], out["A"]) == ("x", "two\nlines")
+    assert (out["MESSAGE"], out["PRIORITY"], err["MESSAGE"], err["PRIORITY"]) == ("out", "6", "err", "3")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", out["SYSLOG_TIMESTAMP"])
+    assert [m["CONTAINER_LOG_ORDINAL"] for m in (out, err, first, last)] == ["1", "2", "3", "4"]
+    assert first["MESSAGE"] + last["MESSAGE"] == "x" * 20000 and first["CONTAINER_PARTIAL_MESSAGE"] == "true"
+    assert (first["CONTAINER_PARTIAL_LAST"], last["CONTAINER_PARTIAL_LAST"]) == ("false", "true")
+    assert first["CONTAINER_PARTIAL_ID"] == last["CONTAINER_PARTIAL_ID"] and "CONTAINER_PARTIAL_MESSAGE" not in last
+    assert daemon.docker("logs", "--tail", "1", "journal").stdout == "x" * 3616 + "\n"
 
 
 # Everything's own words

@@ -17,9 +17,14 @@ constexpr std::size_t kDigits = 16;
 /// The magic word, the numbers and their hash, each after a space, and a line feed.
 constexpr std::size_t kBytes = kMagic.size() + (kNumbers + 1) * (kDigits + 1) + 1;
 
-std::array<std::uint64_t, kNumbers> numbers_of(const Position& position) {
-  return {position.inode,   position.offset,    position.last_bytes, position.last_hash,
-          position.dropped, position.pieces[0], position.pieces[1]};
+std::string text_of(const Position& position) {
+  std::string text(kMagic);
+  for (const std::uint64_t number :
+       {position.inode, position.offset, position.last_bytes, position.last_hash, position.dropped,
+        position.pieces[0], position.pieces[1]}) {
+    text += fmt::format(" {:016x}", number);
+  }
+  return text + fmt::format(" {:016x}\n", hash_of(text));
 }
 
 }  // namespace
@@ -40,22 +45,18 @@ Position Cursor::load() const {
   const auto got = os::check(WHARF_CALL(pread, file_.get(), text.data(), text.size(), 0),
                              "read the cursor of a log");
   text.resize(static_cast<std::size_t>(got));
-  const std::size_t checked = kBytes - kDigits - 2;
-  if (text.size() != kBytes || !text.starts_with(kMagic)) return {};
-  std::array<std::uint64_t, kNumbers + 1> read{};
+  if (text.size() != kBytes) return {};
+  std::array<std::uint64_t, kNumbers> read{};
   for (std::size_t i = 0; i < read.size(); ++i) {
     const char* begin = text.data() + kMagic.size() + i * (kDigits + 1) + 1;
-    const auto [end, failed] = std::from_chars(begin, begin + kDigits, read[i], 16);
-    if (failed != std::errc() || end != begin + kDigits) return {};
+    std::from_chars(begin, begin + kDigits, read[i], 16);
   }
-  if (hash_of(std::string_view(text).substr(0, checked)) != read.back()) return {};
-  return {read[0], read[1], read[2], read[3], read[4], {read[5], read[6]}};
+  const Position position{read[0], read[1], read[2], read[3], read[4], {read[5], read[6]}};
+  return text == text_of(position) ? position : Position();
 }
 
 void Cursor::save(const Position& position) {
-  std::string text(kMagic);
-  for (const std::uint64_t number : numbers_of(position)) text += fmt::format(" {:016x}", number);
-  text += fmt::format(" {:016x}\n", hash_of(text));
+  const std::string text = text_of(position);
   os::check(WHARF_CALL(pwrite, file_.get(), text.data(), text.size(), 0),
             "write the cursor of a log");
 }
