@@ -30,12 +30,31 @@ std::uint32_t file_count(const std::string& text) {
   return files;
 }
 
-/// The attributes of each record in the file, as one JSON object.
+/// Docker: as Go writes JSON into HTML. Outside of strings none of these occurs.
+std::string html_escaped(const std::string& json) {
+  static const std::pair<std::string_view, std::string_view> kEscapes[] = {
+      {"<", "\\u003c"},
+      {">", "\\u003e"},
+      {"&", "\\u0026"},
+      {"\xe2\x80\xa8", "\\u2028"},
+      {"\xe2\x80\xa9", "\\u2029"}};
+  std::string out = json;
+  for (const auto& [plain, escaped] : kEscapes) {
+    for (std::size_t at = 0; (at = out.find(plain, at)) != std::string::npos;) {
+      out.replace(at, plain.size(), escaped);
+      at += escaped.size();
+    }
+  }
+  return out;
+}
+
+/// The attributes of each record in the file, as one JSON object in the order of their names.
 std::string attributes_of(const shipping::Subject& subject) {
+  Options chosen = shipping::chosen_attributes(subject);
+  if (!option(subject.options, "tag").empty()) chosen["tag"] = shipping::tag_of(subject);
   base::JsonObject attributes;
-  for (const auto& [name, value] : shipping::chosen_attributes(subject)) attributes[name] = value;
-  if (!option(subject.options, "tag").empty()) attributes["tag"] = shipping::tag_of(subject);
-  return attributes.empty() ? std::string() : base::to_text(attributes);
+  for (const auto& [name, value] : chosen) attributes[name] = value;
+  return attributes.empty() ? std::string() : html_escaped(base::to_text(attributes));
 }
 
 void set_rotation(supervise::LogOptions& log, const Options& options, const std::string& prefix) {

@@ -91,6 +91,8 @@ bool RecordReader::fill() {
   buffer_.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
   if (got < 0) throw os::last_error("read log");
   offset_ += static_cast<std::uint64_t>(got);
+  // Whoever waits at the end of a quiet log holds no memory.
+  if (buffer_.empty()) buffer_ = std::string();
   return got > 0;
 }
 

@@ -20,6 +20,7 @@ constexpr std::uint64_t kBatchBytes = 512 << 10;
 constexpr std::uint64_t kBufferBytes = 1 << 20;
 /// One job serves one container no longer than this before others have their turn.
 constexpr std::int64_t kTurnNs = 1'000'000'000;
+constexpr std::uint64_t kLookedRecords = 16;
 constexpr std::chrono::nanoseconds kLongestDelay = std::chrono::seconds(15);
 /// The first failure is told, and then every so many.
 constexpr std::uint64_t kToldFailures = 20;
@@ -43,8 +44,7 @@ Shipment::Shipment(const Request& request, logs::Watch& watch, std::uint64_t key
       destination_(make_destination(request.subject)),
       patience_(destination_->patience()),
       buffer_bytes_(buffer_of(request.subject.options)),
-      after_(source_.position()),
-      dropped_before_(after_.dropped) {
+      after_(source_.position()) {
   if (!buffer_bytes_) buffer_bytes_ = patience_.buffer_bytes;
 }
 
@@ -90,19 +90,23 @@ void Shipment::fill_batch() {
   }
 }
 
+void Shipment::count_dropped(std::uint64_t records) {
+  after_.dropped += records;
+  dropped_ += records;
+}
+
 /// What does not fit into the buffer is never sent: the oldest goes, as in Docker's ring.
 void Shipment::drop_behind() {
   if (!buffer_bytes_) return;
   if (batch_bytes_ + source_.unread_bytes() <= *buffer_bytes_) return;
-  after_.dropped += batch_.size();
+  count_dropped(batch_.size());
   batch_.clear();
   batch_bytes_ = 0;
-  while (source_.unread_bytes() > *buffer_bytes_) {
-    for (std::size_t i = 0; i < kBatchRecords; ++i) {
-      if (!source_.next()) break;
-      ++after_.dropped;
-      if (i % 16 == 15 && source_.unread_bytes() <= *buffer_bytes_) break;
-    }
+  // How much is left is asked every few records only.
+  for (std::uint64_t i = 0; i % kLookedRecords != 0 || source_.unread_bytes() > *buffer_bytes_;
+       ++i) {
+    if (!source_.next()) break;
+    count_dropped(1);
   }
   const std::uint64_t dropped = after_.dropped;
   after_ = source_.position();
@@ -112,9 +116,9 @@ void Shipment::drop_behind() {
 }
 
 void Shipment::give_up_batch() {
-  after_.dropped += batch_.size();
+  count_dropped(batch_.size());
   base::log_warn("container {}: logging driver {}: {} records are dropped after {} attempts",
-                 subject_.id, subject_.driver, batch_.size(), failures_);
+                 subject_.id, subject_.driver, batch_.size(), failures_.load());
   batch_.clear();
   batch_bytes_ = 0;
   failures_ = 0;
@@ -158,7 +162,9 @@ Shipment::Outcome Shipment::send_some() {
       return Outcome::Failed;
     }
   }
-  return sent ? Outcome::Sent : Outcome::Nothing;
+  if (sent) return Outcome::Sent;
+  batch_ = std::vector<Entry>();  // A quiet container holds no memory.
+  return Outcome::Nothing;
 }
 
 std::chrono::nanoseconds Shipment::delay() const {
@@ -168,7 +174,7 @@ std::chrono::nanoseconds Shipment::delay() const {
 }
 
 void Shipment::tell_end() const {
-  const std::uint64_t dropped = after_.dropped - dropped_before_;
+  const std::uint64_t dropped = dropped_;
   if (dropped == 0) return;
   base::log_warn("container {}: logging driver {} dropped {} log records", subject_.id,
                  subject_.driver, dropped);

@@ -30,6 +30,9 @@ class Shipment {
   /// Sends what there is, in batches, until there is nothing more or it was a while.
   Outcome send_some();
 
+  /// True from a failure until something was sent again.
+  bool failing() const { return failures_ > 0; }
+
   /// How long to wait after a failure.
   std::chrono::nanoseconds delay() const;
 
@@ -48,6 +51,7 @@ class Shipment {
   void send_batch();
   void drop_behind();
   void give_up_batch();
+  void count_dropped(std::uint64_t records);
   void failed(const base::Error& error);
   Entry entry_of(const logs::Line& line);
 
@@ -61,8 +65,8 @@ class Shipment {
   std::vector<Entry> batch_;
   std::uint64_t batch_bytes_ = 0;
   Position after_;  ///< The batch; what is saved once it is sent.
-  std::uint64_t failures_ = 0;
-  std::uint64_t dropped_before_ = 0;
+  std::atomic<std::uint64_t> failures_ = 0;
+  std::atomic<std::uint64_t> dropped_ = 0;  ///< In this daemon's life; after_ has all.
 };
 
 }  // namespace wharf::shipping

@@ -13,6 +13,8 @@ namespace {
 constexpr std::uint64_t kWakeupKey = 0;
 /// What a container writes within this time is sent together.
 constexpr std::chrono::milliseconds kGathered{20};
+/// A receiver that is away already is not waited for much when a container is removed.
+constexpr std::chrono::milliseconds kFailingPatience{1000};
 
 }  // namespace
 
@@ -67,13 +69,14 @@ void Shipper::end(const std::string& id) {
 
 void Shipper::remove(const std::string& id, std::chrono::milliseconds patience) {
   end(id);
-  Pointer shipment;
+  Pointer shipment = find(id);
+  if (!shipment) return;
+  if (shipment->failing()) patience = std::min(patience, kFailingPatience);
   {
     std::unique_lock lock(mutex_);
     left_.wait_for(lock, patience, [&] { return !by_id_.contains(id); });
     const auto found = by_id_.find(id);
     if (found == by_id_.end()) return;
-    shipment = found->second;
     by_key_.erase(shipment->key);
     by_id_.erase(found);
   }

@@ -128,21 +128,32 @@ void Wire::write_descriptor(const os::Fd& file) {
 
 void Wire::settle(std::stop_token stop) {
   if (!stream_) return;
-  const std::int64_t deadline_ns =
-      base::monotonic_ns() + place_.patience_ms * std::int64_t{1'000'000};
+  const std::int64_t patience_ns = place_.patience_ms * std::int64_t{1'000'000};
+  std::int64_t deadline_ns = base::monotonic_ns() + patience_ns;
   std::chrono::milliseconds pause = kSettleFirst;
-  while (!stop.stop_requested() && base::monotonic_ns() < deadline_ns) {
+  int before = 0;
+  while (true) {
     int unacknowledged = 0;
     if (::ioctl(stream_->fd().get(), SIOCOUTQ, &unacknowledged) != 0) return;
     if (unacknowledged == 0) return;
-    pollfd look{stream_->fd().get(), 0, 0};
-    if (::poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR)) != 0) {
+    if (stop.stop_requested()) base::fail(Kind::Cancelled, "context canceled");
+    // A slow receiver is waited for as long as it takes anything at all.
+    if (std::exchange(before, unacknowledged) != unacknowledged) {
+      deadline_ns = base::monotonic_ns() + patience_ns;
+    }
+    const bool late = base::monotonic_ns() > deadline_ns;
+    if (late || is_broken()) {
       close();
-      base::fail(Kind::Unavailable, "write: connection reset by peer");
+      base::fail(Kind::Unavailable, "write: {}", late ? "i/o timeout" : "connection reset by peer");
     }
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, kSettleMost);
   }
+}
+
+bool Wire::is_broken() const {
+  pollfd look{stream_->fd().get(), 0, 0};
+  return ::poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 std::size_t Wire::read_some(std::span<char> into, int patience_ms, std::stop_token stop) {

@@ -48,6 +48,7 @@ class Wire {
 
  private:
   bool peer_left() const;
+  bool is_broken() const;
   void write_datagram(std::string_view bytes, std::stop_token stop);
 
   Place place_;
