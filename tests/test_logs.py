@@ -97,7 +97,7 @@ def test_a_moment_and_the_end_of_a_large_log_are_found_without_reading_it(daemon
     costs = []
     for query, first, count in (("tail=10", 799_990, 10), ("since=2026-11-22T00:00:00Z", None, 0), ("since=2026-11-21T20:00:00Z&until=2026-11-21T20:00:01Z", 720_000, 10)):
         started = time.monotonic()
-        lines = daemon.curl(f"/containers/large/logs?stdout=1&{query}").stdout.splitlines()
+        lines = daemon.curl(f"/containers/large/logs?stdout=1&{query}").stdout.split("\n")[:-1]
         costs.append(time.monotonic() - started)
         assert len(lines) == count and (not count or f"{first:06} " in lines[0])
     assert max(costs) < 0.1, costs
