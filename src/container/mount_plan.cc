@@ -181,11 +181,12 @@ void MountPlan::make_volumes() {
         existed = false;
       }
     }
-    const volume::Volume volume = state_.services.volumes.create(options);
+    volume::Volume volume;
+    volume::Attachment claim = state_.services.volumes.create_attached(options, record_.id, volume);
     if (!existed) made_.push_back(volume.name);
     mount.name = volume.name;
     mount.source = volume.mountpoint;
-    claims_.push_back(state_.services.volumes.attach(volume.name, record_.id));
+    claims_.push_back(std::move(claim));
   }
 }
 
