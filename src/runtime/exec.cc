@@ -204,6 +204,19 @@ bool exec_process(const oci::Process& process, const Target& target, Task& task,
   return false;
 }
 
+void abandon_exec(Task& task) {
+  if (task.joiner <= 0) return;
+  ::kill(task.joiner, SIGKILL);
+  reap(task.joiner);
+  // Our child as well (CLONE_PARENT), where it came so far.
+  if (task.notes->pid > 0) {
+    ::kill(task.notes->pid, SIGKILL);
+    reap(task.notes->pid);
+  }
+  drop_notes(task);
+  close_task(task);
+}
+
 bool finish_exec(Task& task, Failure& failure) {
   reap(task.joiner);
   task.joiner = -1;

@@ -71,6 +71,7 @@ class Supervisor {
   void command_ready();
   void request(std::span<char> message, Descriptors& descriptors);
   void numbers_request(const wire::Numbers& numbers);
+  void drop_joiners();
   void freeze(const wire::Head& head);
   bool signal_init(int number);
   void start(std::uint32_t number);

@@ -1,5 +1,6 @@
 // The requests of wharfd, one function each, answered in the order they came.
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +13,9 @@
 
 namespace wharf::supervise {
 namespace {
+
+/// How long a pause waits for a process that is joining.
+constexpr int kJoinMs = 1000;
 
 /// A document that came as a file, mapped for the time of one request.
 class Document {
@@ -109,10 +113,14 @@ void Supervisor::request(std::span<char> message, Descriptors& descriptors) {
 void Supervisor::freeze(const wire::Head& head) {
   const bool frozen = head.type == wire::Type::Freeze;
   // What was killed and frozen on its way out would never end.
-  if (frozen && killed_) {
+  pollfd init{task_.pidfd, POLLIN, 0};
+  if (frozen && (killed_ || poll(&init, 1, 0) != 0)) {
     errno = ESRCH;
     return refuse_errno(head.number, "freeze", "container is not running");
   }
+  // Who is joining would be frozen half way, and their client would wait for the thaw.
+  std::uint32_t index = 0;
+  while (frozen && execs_.joined(index, kJoinMs)) finish_exec(index);
   base::Failure failure;
   const auto wanted = frozen ? cgroup::Frozen::Yes : cgroup::Frozen::No;
   if (!group_.freeze(wanted, failure)) return refuse(head.number, "freeze", failure);
@@ -204,6 +212,7 @@ void Supervisor::exec(const wire::Document& message, Descriptors& descriptors) {
   const Document document(file);
   close_fd(file);
   if (stage_ != Stage::Running) failure.because("container is not started");
+  if (state_ == wire::State::Paused) failure.because("cannot exec in a paused container");
   if (document.text().empty()) failure.because("process of exec is empty or too large");
 
   runtime::Target target;
