@@ -94,6 +94,13 @@ def test_a_body_is_the_config_and_lacks_what_the_container_has(daemon):
     assert config["Env"][0] == "N=1" and "A=b" in config["Env"] and config["Cmd"] == ["sleep", "5"] and config["Labels"] == {"only": "this"}
 
 
+def test_the_image_names_the_one_it_was_made_from(daemon):
+    image = commit(daemon, daemon.out("create", "busybox"))
+    assert daemon.inspect(image)["Parent"] == daemon.inspect("busybox:latest")["Id"]
+    assert daemon.inspect("busybox:latest").get("Parent", "") == ""
+    daemon.docker("rmi", image)
+
+
 def test_without_a_name_the_image_dangles(daemon):
     image = commit(daemon, daemon.out("create", "busybox"))
     assert image in daemon.out("images", "-q", "--no-trunc", "-f", "dangling=true").split()

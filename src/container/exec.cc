@@ -18,6 +18,9 @@ namespace {
 
 using base::Kind;
 
+/// How long the end of a container takes whose pid namespace takes no more processes.
+constexpr std::chrono::milliseconds kEndPatience{500};
+
 /// An exec that has ended is forgotten after this.
 constexpr std::chrono::minutes kRemembered{5};
 
@@ -38,6 +41,14 @@ std::shared_ptr<Run> run_for_exec(const Container& container) {
   auto run = view.run();
   if (!run) base::fail(Kind::Conflict, "container {} is not running", container.id);
   return run;
+}
+
+/// The container ended while the exec was about to join it: its namespaces are gone (ESRCH), its
+/// pid namespace takes nobody (ENOMEM, pid_namespaces(7)), or who joined was killed with it (0).
+bool ended_meanwhile(const Run& run, const base::Error& error) {
+  if (error.error_number() == ESRCH) return true;
+  const bool perhaps = error.error_number() == ENOMEM || error.error_number() == 0;
+  return run.task.init_ends_within(perhaps ? kEndPatience : std::chrono::milliseconds(0));
 }
 
 }  // namespace
@@ -151,6 +162,9 @@ supervise::Exec Containers::State::start_exec(Exec& exec, const api::ExecStartRe
     return started;
   } catch (const supervise::StepError& error) {
     exec.ended(error.exit_code() == 127 ? 127 : 126);
+    if (ended_meanwhile(*run, error)) {
+      base::fail(Kind::Conflict, "container {} is not running", container->id);
+    }
     throw base::Error(Kind::InvalidArgument,
                       fmt::format("OCI runtime exec failed: exec failed: unable to start "
                                   "container process: {}",

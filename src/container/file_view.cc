@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <csignal>
 
 #include "base/error.h"
 #include "container/first_files.h"
@@ -80,9 +79,15 @@ FileView FileView::open(Containers::State& state, const ContainerPointer& contai
                         Purpose purpose) {
   const Record record = container->record();
   FileView view;
-  if (purpose != Purpose::RootOnly) view.pieces_ = find_pieces(state, record, purpose);
-  if (!view.take_running(state, *container, record)) {
-    view.take_stopped(state, container, record, purpose);
+  try {
+    if (purpose != Purpose::RootOnly) view.pieces_ = find_pieces(state, record, purpose);
+    if (!view.take_running(state, *container, record)) {
+      view.take_stopped(state, container, record, purpose);
+    }
+  } catch (const base::Error&) {
+    // Its directories go right after its place in the index: then this says what Docker says.
+    state.find(container->id);
+    throw;
   }
   view.pieces_.clear();
   return view;
@@ -177,7 +182,7 @@ bool FileView::take_running(Containers::State& state, Container& container, cons
     const auto ended = [&](const View& view, std::uint64_t, bool removed) {
       return removed || view.run() != run;
     };
-    const bool alive = ::kill(static_cast<pid_t>(run->task.pid()), 0) == 0;
+    const bool alive = std::filesystem::exists(fmt::format("/proc/{}/ns/mnt", run->task.pid()));
     if (alive || !container.wait(ended, deadline, {})) throw;
     return take_running(state, container, record);
   }

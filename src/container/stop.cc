@@ -173,7 +173,12 @@ void Containers::pause(std::string_view name) {
   if (std::holds_alternative<Paused>(view.state)) {
     base::fail(Kind::Conflict, "container {} is already paused", container->id);
   }
-  run->task.freeze();
+  try {
+    run->task.freeze();
+  } catch (const base::Error& error) {
+    if (error.error_number() == ESRCH || run->task.init_ends_within({})) not_running(*container);
+    throw;
+  }
   container->set_state(Paused{run});
   state_->publish(container->record(), "pause");
 }
@@ -185,7 +190,12 @@ void Containers::unpause(std::string_view name) {
   if (!std::holds_alternative<Paused>(view.state)) {
     base::fail(Kind::Internal, "Container {} is not paused", container->id);
   }
-  view.run()->task.thaw();
+  try {
+    view.run()->task.thaw();
+  } catch (const base::Error& error) {
+    if (error.error_number() == ESRCH) not_running(*container);
+    throw;
+  }
   container->set_state(Running{view.run()});
   state_->publish(container->record(), "unpause");
 }

@@ -49,11 +49,13 @@ void VolumeClaims::claim(MountSpec& mount) {
       existed = false;
     }
   }
-  const volume::Volume volume = state_.services.volumes.create(options);
+  volume::Volume volume;
+  volume::Attachment claim =
+      state_.services.volumes.create_attached(options, container_id_, volume);
   if (!existed) made_.push_back(volume.name);
   mount.name = volume.name;
   mount.source = volume.mountpoint;
-  claims_.push_back(state_.services.volumes.attach(volume.name, container_id_));
+  claims_.push_back(std::move(claim));
 }
 
 std::vector<volume::Attachment> VolumeClaims::keep() {

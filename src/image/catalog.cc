@@ -16,6 +16,7 @@ std::string record_text(const Record& record) {
   for (const base::Digest& document : record.documents) documents.emplace_back(document.text());
   object["documents"] = std::move(documents);
   object["source"] = record.source;
+  if (!record.parent.empty()) object["parent"] = record.parent;
   return base::to_text(object);
 }
 
@@ -26,6 +27,7 @@ Entry read_entry(const store::Rows& rows) {
   const base::JsonObject& object = json.get_object();
   entry.media_type = base::text_at(object, "mediaType");
   entry.source = base::text_at(object, "source");
+  entry.parent = base::text_at(object, "parent");
   if (const Json* size = base::find(object, "size")) entry.bytes = size->to_number<std::int64_t>();
   if (const Json* documents = base::find(object, "documents"); documents && documents->is_array()) {
     for (const Json& one : documents->get_array())

@@ -25,6 +25,7 @@ struct Record {
   std::vector<base::Digest> documents;  ///< All blobs it needs, `id` among them.
   std::vector<base::Digest> diff_ids;   ///< All layers of all its platforms that are here.
   std::string source;                   ///< "docker.io/library/busybox" where it was pulled from.
+  std::string parent;                   ///< Id of the image it was committed from, or empty.
 };
 
 /// One image and all its names, oldest name first.
@@ -33,6 +34,7 @@ struct Entry {
   std::string media_type;
   std::int64_t bytes = 0;
   std::string source;
+  std::string parent;
   std::vector<base::Digest> documents;  ///< As in Record: a manifest not among them is not here.
   base::Time added;                     ///< When it first came here.
   base::Time last_tagged;               ///< Or added, without names.

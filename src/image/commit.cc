@@ -42,7 +42,8 @@ class Commit {
                                .empty_layer = pins_.empty()});
     for (const base::Digest& id : request_.diff_ids) config_.rootfs.diff_ids.push_back(id.text());
     for (const layer::Pin& pin : pins_) config_.rootfs.diff_ids.push_back(pin.diff_id().text());
-    const base::Digest id = add_image(images_, config_, descriptors_, request_.name);
+    const base::Digest id =
+        add_image(images_, config_, descriptors_, request_.name, request_.parent.text());
     if (request_.name) images_.publish("tag", id, request_.name->familiar());
     return id;
   }

@@ -32,6 +32,7 @@ struct Image {
   oci::Platform platform;
   std::vector<std::string> repo_tags;     ///< Familiar: "busybox:latest".
   std::vector<std::string> repo_digests;  ///< Familiar: "busybox@sha256:...".
+  std::string parent;                     ///< Id of the image it was committed from, or empty.
   base::Time created;
   base::Time last_tagged;
   std::int64_t size_bytes = 0;

@@ -71,6 +71,7 @@ Image Images::open(const Entry& entry, const std::optional<oci::Platform>& platf
   image.diff_ids = image.config.diff_ids();
   image.platform = image.config.platform();
   image.created = image.config.created_time();
+  image.parent = entry.parent;
   image.last_tagged = entry.last_tagged;
   image.size_bytes = entry.bytes + manifest.config.size_bytes;
   for (const base::Digest& diff_id : image.diff_ids) {

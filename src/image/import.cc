@@ -31,7 +31,7 @@ oci::ImageConfig new_config(const ImportRequest& request) {
 
 base::Digest add_image(Images& images, const oci::ImageConfig& config,
                        const std::vector<oci::Descriptor>& layers,
-                       const std::optional<oci::Reference>& name) {
+                       const std::optional<oci::Reference>& name, const std::string& parent) {
   content::Blobs& blobs = images.stores().blobs;
   const content::Lease lease = blobs.lease();
   const std::string config_text = oci::image_config_text(config);
@@ -44,7 +44,9 @@ base::Digest add_image(Images& images, const oci::ImageConfig& config,
   const base::Digest id = blobs.put(oci::manifest_text(manifest));
   std::vector<oci::Reference> names;
   if (name) names.push_back(*name);
-  images.add(images.examine(id, manifest.media_type, {id}), names);
+  Record record = images.examine(id, manifest.media_type, {id});
+  record.parent = parent;
+  images.add(record, names);
   return id;
 }
 
@@ -72,7 +74,7 @@ base::Digest import_tar(Images& images, const ByteSource& source, const ImportRe
   layer.media_type = oci::media::kOciLayer;
   layer.digest = pins[0].diff_id();
   layer.size_bytes = static_cast<std::int64_t>(ingest->unpacked_bytes());
-  const base::Digest id = add_image(images, config, {layer}, request.name);
+  const base::Digest id = add_image(images, config, {layer}, request.name, "");
   images.publish("import", id, request.name ? request.name->familiar() : id.text());
   return id;
 }

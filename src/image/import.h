@@ -25,9 +25,9 @@ base::Digest import_tar(Images& images, const ByteSource& source, const ImportRe
 /// Makes config and manifest for layers that are committed and whose bytes the caller has
 /// verified, and names the image: what import, commit and build end with. `layers` are described
 /// uncompressed, digest = diff id, in the order of `config.rootfs`. The caller keeps their pins
-/// until this returns.
+/// until this returns. `parent`: the id of the image it was made from, or empty.
 base::Digest add_image(Images& images, const oci::ImageConfig& config,
                        const std::vector<oci::Descriptor>& layers,
-                       const std::optional<oci::Reference>& name);
+                       const std::optional<oci::Reference>& name, const std::string& parent);
 
 }  // namespace wharf::image

@@ -105,6 +105,7 @@ std::vector<Removed> Images::remove_platforms(const Entry& entry,
   }
   Record record = record_of(entry.id, entry.media_type, here);
   record.source = entry.source;
+  record.parent = entry.parent;
   add(record, {});
   collect();
   return removed;

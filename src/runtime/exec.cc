@@ -45,9 +45,13 @@ struct Prepared {
   return result;
 }
 
-[[gnu::noinline]] long start_process(Prepared& prepared) {
+[[gnu::noinline]] long start_process(Prepared& prepared, ExecNotes& notes) {
   clone_args arguments{};
-  arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT;
+  arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID;
+  // By the kernel, before the process runs: the joiner may be killed while it waits, and the
+  // process is a child of the caller, who must know of it to reap it.
+  static_assert(sizeof notes.pid == sizeof(pid_t));
+  arguments.parent_tid = reinterpret_cast<std::uint64_t>(&notes.pid);
   const long pid = vfork_into(arguments);
   if (pid == 0) run_process(prepared);
   return pid;
@@ -126,12 +130,11 @@ void take_streams(Joiner& joiner) {
   Prepared prepared{joiner.report,   joiner.process, filter, joiner.target.end_with_caller,
                     program.c_str(), environment};
   joiner.report.check(kernel::close_range(first, ~0U, 0), "close descriptors");
-  const long pid = start_process(prepared);
+  const long pid = start_process(prepared, notes);
   if (pid < 0) {
     errno = static_cast<int>(-pid);
     joiner.report.fail_errno("start process");
   }
-  notes.pid = static_cast<pid_t>(pid);
   ::_exit(0);
 }
 
@@ -199,6 +202,19 @@ bool exec_process(const oci::Process& process, const Target& target, Task& task,
   drop_notes(task);
   close_task(task);
   return false;
+}
+
+void abandon_exec(Task& task) {
+  if (task.joiner <= 0) return;
+  ::kill(task.joiner, SIGKILL);
+  reap(task.joiner);
+  // Our child as well (CLONE_PARENT), where it came so far.
+  if (task.notes->pid > 0) {
+    ::kill(task.notes->pid, SIGKILL);
+    reap(task.notes->pid);
+  }
+  drop_notes(task);
+  close_task(task);
 }
 
 bool finish_exec(Task& task, Failure& failure) {

@@ -142,6 +142,8 @@ bool exec_process(const oci::Process& process, const Target& target, Task& task,
 /// Reaps the joiner; waits for it when the channel is not readable yet. task.pid and pidfd are the
 /// new process, a child of the caller.
 bool finish_exec(Task& task, Failure& failure);
+/// Instead of finish_exec(): kills and reaps whoever is joining. None of them may be frozen.
+void abandon_exec(Task& task);
 
 /// Compiles linux.seccomp into a memory file for Inputs::seccomp; -1 when it filters nothing,
 /// and on failure.

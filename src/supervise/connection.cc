@@ -236,6 +236,10 @@ void Connection::compress(std::uint64_t rotation, os::Fd from, os::Fd into) {
   });
 }
 
+void Connection::kill_processes() const {
+  supervise::kill_processes(cgroup_path_);
+}
+
 void Connection::sweep() const {
   supervise::sweep(cgroup_path_, run_directory_);
 }

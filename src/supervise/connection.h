@@ -74,6 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool ended() const;
   /// What the supervisor left when it was killed. Slow.
   void sweep() const;
+  /// All that is in its cgroup, also where it is paused.
+  void kill_processes() const;
   /// The same, of one that is gone, where it did not do so itself.
   void sweep_if_left() const;
   bool was_started() const;

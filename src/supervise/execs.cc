@@ -19,15 +19,6 @@ namespace {
 /// The parsed process: argv, environment and what else is in it.
 constexpr std::size_t kArenaBytes = 4 * wire::kMaxConfigBytes;
 
-/// A process that is joining and that we cannot wait for.
-void abandon(runtime::Task& task) {
-  for (const pid_t pid : {task.joiner, task.pid}) {
-    if (pid <= 0) continue;
-    kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
-  }
-}
-
 void close_all(int (&fds)[3]) {
   for (int& fd : fds) close_fd(fd);
 }
@@ -101,7 +92,7 @@ bool Execs::begin(const ExecStart& start, const runtime::Target& target,
   slot->id = start.id;
   if (poller_.watch(slot->task.channel, EPOLLIN, {Source::ExecChannel, index})) return true;
   failure.because_of_errno("watch process");
-  abandon(slot->task);
+  runtime::abandon_exec(slot->task);
   release(*slot);
   return false;
 }
@@ -161,6 +152,28 @@ bool Execs::untold(std::uint32_t& index, std::uint64_t& id, int& code) const {
 
 void Execs::told(std::uint32_t index) {
   release(slot_at(index));
+}
+
+bool Execs::joined(std::uint32_t& index, int patience_ms) const {
+  for (index = 0; index < high_; ++index) {
+    if (slot_at(index).stage != Stage::Joining) continue;
+    pollfd entry{slot_at(index).task.channel, POLLIN, 0};
+    if (poll(&entry, 1, patience_ms) > 0) return true;
+  }
+  return false;
+}
+
+bool Execs::give_up_one(std::uint32_t& request) {
+  for (std::uint32_t i = 0; i < high_; ++i) {
+    Slot& slot = slot_at(i);
+    if (slot.stage != Stage::Joining) continue;
+    request = slot.request;
+    poller_.forget(slot.task.channel);
+    runtime::abandon_exec(slot.task);
+    release(slot);
+    return true;
+  }
+  return false;
 }
 
 void Execs::reap_all(int patience_ms) {

@@ -56,6 +56,13 @@ class Execs {
   bool untold(std::uint32_t& index, std::uint64_t& id, int& code) const;
   void told(std::uint32_t index);
 
+  /// One that has joined, or failed to, and that channel_ready() is to be told of; those that are
+  /// on the way are waited for. False when there is none.
+  bool joined(std::uint32_t& index, int patience_ms) const;
+
+  /// Kills one that is joining; its request is to be refused. False when there is none.
+  bool give_up_one(std::uint32_t& request);
+
   /// Waits for those that are about to end, since everything was killed.
   void reap_all(int patience_ms);
 

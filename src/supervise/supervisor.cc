@@ -145,9 +145,21 @@ void Supervisor::init_ended() {
   record_.code = exited ? info.si_status : 128 + info.si_status;
   poller_.forget(task_.pidfd);
   if (stage_ == Stage::Created) return take_back();
+  drop_joiners();
   stage_ = Stage::Draining;
   state_ = wire::State::Ended;
   stdio_.begin_drain();
+}
+
+/// Those who are about to join what has ended would be in its cgroup for ever, were that frozen.
+void Supervisor::drop_joiners() {
+  base::Failure ignored;
+  if (group_.frozen() != cgroup::Frozen::No) group_.freeze(cgroup::Frozen::No, ignored);
+  base::Failure ended;
+  errno = ESRCH;
+  ended.because_of_errno("join the container");
+  std::uint32_t request = 0;
+  while (execs_.give_up_one(request)) refuse(request, "exec", ended);
 }
 
 void Supervisor::memory_short() {

@@ -71,6 +71,9 @@ class Supervisor {
   void command_ready();
   void request(std::span<char> message, Descriptors& descriptors);
   void numbers_request(const wire::Numbers& numbers);
+  void drop_joiners();
+  void freeze(const wire::Head& head);
+  bool signal_init(int number);
   void start(std::uint32_t number);
   void start_ready();
   void start_failed(const base::Failure& failure);
@@ -143,6 +146,7 @@ class Supervisor {
 
   ExitRecord record_;
   std::uint64_t memory_kills_ = 0;
+  bool killed_ = false;  ///< By a request of wharfd; it is not frozen any more.
   bool memory_untold_ = false;
   bool exit_told_ = false;
   bool introduced_ = false;  // wharfd has the pidfd of PID 1.

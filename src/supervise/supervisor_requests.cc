@@ -1,5 +1,6 @@
 // The requests of wharfd, one function each, answered in the order they came.
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +13,9 @@
 
 namespace wharf::supervise {
 namespace {
+
+/// How long a pause waits for a process that is joining.
+constexpr int kJoinMs = 1000;
 
 /// A document that came as a file, mapped for the time of one request.
 class Document {
@@ -79,19 +83,15 @@ void Supervisor::request(std::span<char> message, Descriptors& descriptors) {
     case wire::Type::Start:
       return start(head.number);
     case wire::Type::KillAll:
+      killed_ = true;
       if (!group_.signal_all(SIGKILL, failure)) return refuse(head.number, "kill", failure);
       return answer(head.number);
     case wire::Type::ReopenLog:
       if (!log_.reopen()) return refuse_errno(head.number, "log", "open log");
       return answer(head.number);
     case wire::Type::Freeze:
-    case wire::Type::Thaw: {
-      const bool freeze = head.type == wire::Type::Freeze;
-      const auto wanted = freeze ? cgroup::Frozen::Yes : cgroup::Frozen::No;
-      if (!group_.freeze(wanted, failure)) return refuse(head.number, "freeze", failure);
-      state_ = freeze ? wire::State::Paused : wire::State::Running;
-      return answer(head.number);
-    }
+    case wire::Type::Thaw:
+      return freeze(head);
     case wire::Type::Attach:
       if (read_as(message, attach_message)) return attach(attach_message, descriptors);
       break;
@@ -110,12 +110,40 @@ void Supervisor::request(std::span<char> message, Descriptors& descriptors) {
   refuse_errno(head.number, "request", "unknown request");
 }
 
+void Supervisor::freeze(const wire::Head& head) {
+  const bool frozen = head.type == wire::Type::Freeze;
+  // What was killed and frozen on its way out would never end.
+  pollfd init{task_.pidfd, POLLIN, 0};
+  if (frozen && (killed_ || poll(&init, 1, 0) != 0)) {
+    errno = ESRCH;
+    return refuse_errno(head.number, "freeze", "container is not running");
+  }
+  // Who is joining would be frozen half way, and their client would wait for the thaw.
+  std::uint32_t index = 0;
+  while (frozen && execs_.joined(index, kJoinMs)) finish_exec(index);
+  base::Failure failure;
+  const auto wanted = frozen ? cgroup::Frozen::Yes : cgroup::Frozen::No;
+  if (!group_.freeze(wanted, failure)) return refuse(head.number, "freeze", failure);
+  state_ = frozen ? wire::State::Paused : wire::State::Running;
+  answer(head.number);
+}
+
+bool Supervisor::signal_init(int number) {
+  if (syscall(SYS_pidfd_send_signal, task_.pidfd, number, nullptr, 0) != 0) return false;
+  if (number != SIGKILL) return true;
+  killed_ = true;
+  // A frozen process takes its SIGKILL when it thaws.
+  base::Failure ignored;
+  if (state_ == wire::State::Paused) group_.freeze(cgroup::Frozen::No, ignored);
+  return true;
+}
+
 void Supervisor::numbers_request(const wire::Numbers& numbers) {
   const std::uint32_t number = numbers.head.number;
   bool good = false;
   switch (numbers.head.type) {
     case wire::Type::Signal:
-      good = syscall(SYS_pidfd_send_signal, task_.pidfd, numbers.first, nullptr, 0) == 0;
+      good = signal_init(numbers.first);
       break;
     case wire::Type::ExecSignal:
       good = execs_.signal(numbers.id, numbers.first);
@@ -184,6 +212,7 @@ void Supervisor::exec(const wire::Document& message, Descriptors& descriptors) {
   const Document document(file);
   close_fd(file);
   if (stage_ != Stage::Running) failure.because("container is not started");
+  if (state_ == wire::State::Paused) failure.because("cannot exec in a paused container");
   if (document.text().empty()) failure.because("process of exec is empty or too large");
 
   runtime::Target target;

@@ -12,15 +12,30 @@
 namespace wharf::supervise {
 namespace {
 
+/// Opens the cgroup and kills all that is in it, also what is frozen.
+bool kill_in(const std::string& path, cgroup::Hierarchies& hierarchies, cgroup::Group& group,
+             base::Failure& failure) {
+  return cgroup::discover(hierarchies, failure) && group.open(hierarchies, path, failure) &&
+         group.signal_all(SIGKILL, failure);
+}
+
 bool remove_cgroup(const std::string& path, base::Failure& failure) {
   // Some 20 KB: too much for the stack of a thread.
   const auto hierarchies = std::make_unique<cgroup::Hierarchies>();
   cgroup::Group group;
-  return cgroup::discover(*hierarchies, failure) && group.open(*hierarchies, path, failure) &&
-         group.signal_all(SIGKILL, failure) && group.remove(kSweepMs, failure);
+  return kill_in(path, *hierarchies, group, failure) && group.remove(kSweepMs, failure);
 }
 
 }  // namespace
+
+void kill_processes(const std::string& cgroup_path) {
+  if (cgroup_path.empty()) return;
+  base::Failure failure;
+  const auto hierarchies = std::make_unique<cgroup::Hierarchies>();
+  cgroup::Group group;
+  if (!kill_in(cgroup_path, *hierarchies, group, failure))
+    base::log_warn("kill what is in cgroup {}: {}", cgroup_path, failure.text.view());
+}
 
 void sweep(const std::string& cgroup_path, const std::filesystem::path& run_directory) {
   base::Failure failure;

@@ -11,6 +11,9 @@ namespace wharf::supervise {
 
 inline constexpr int kSweepMs = 5000;
 
+/// Kills what is in the cgroup, also what is frozen there. What fails is logged.
+void kill_processes(const std::string& cgroup_path);
+
 /// Kills what is left in the cgroup and removes it, then the run directory. What cannot be
 /// removed is logged.
 void sweep(const std::string& cgroup_path, const std::filesystem::path& run_directory);

@@ -96,6 +96,9 @@ base::Time Task::started_at() const {
 bool Task::paused() const {
   return connection_->facts().state == wire::State::Paused;
 }
+bool Task::init_ends_within(std::chrono::milliseconds time) const {
+  return connection_->init().ended_within(time);
+}
 bool Task::started() const {
   return connection_->facts().state != wire::State::Created;
 }

@@ -106,6 +106,8 @@ class Task {
   bool started() const;
   base::Time started_at() const;
   bool paused() const;
+  /// PID 1 has ended or does so in `time`; `exited` may be delivered later.
+  bool init_ends_within(std::chrono::milliseconds time) const;
 
   /// To PID 1. A container that has ended meanwhile: Conflict with errno ESRCH.
   void signal(int number);

@@ -93,6 +93,8 @@ void Watcher::supervisor_gone(std::uint64_t key, Watched& watched) {
   watched.silent = true;
   init.signal(SIGKILL);
   epoll_.add(init.pidfd(), EPOLLIN, key);
+  // Frozen, it would not take the signal.
+  sweeper_.submit([connection = watched.connection] { connection->kill_processes(); });
 }
 
 void Watcher::bury(std::shared_ptr<Connection> connection) {

@@ -22,6 +22,15 @@ namespace {
 
 constexpr const char* kAnonymousLabel = "com.docker.volume.anonymous";
 
+Volume view(const Kept& kept) {
+  Volume volume = kept.volume;
+  for (auto it = kept.containers.begin(); it != kept.containers.end();
+       it = kept.containers.upper_bound(*it)) {
+    volume.containers.push_back(*it);
+  }
+  return volume;
+}
+
 }  // namespace
 
 bool Volume::anonymous() const {
@@ -48,6 +57,17 @@ void Volumes::State::publish(const char* action, const Volume& volume) {
 }
 
 Volume Volumes::create(const CreateOptions& options) {
+  return make(options, "");
+}
+
+Attachment Volumes::create_attached(const CreateOptions& options, const std::string& container_id,
+                                    Volume& volume) {
+  volume = make(options, container_id);
+  return Attachment(*this, volume.name, container_id);
+}
+
+/// Attached to `container_id` where that is not empty.
+Volume Volumes::make(const CreateOptions& options, const std::string& container_id) {
   Volume volume;
   volume.name = options.name.empty() ? base::random_id() : options.name;
   volume.labels = options.labels;
@@ -68,12 +88,16 @@ Volume Volumes::create(const CreateOptions& options) {
 
   auto fresh = std::make_shared<Kept>();
   fresh->volume = volume;
+  if (!container_id.empty()) fresh->containers.insert(container_id);
   const std::lock_guard making(fresh->busy);
   while (const KeptPointer there = state_->insert(fresh)) {
     // Made by another call, perhaps at this moment: it exists when that call is done. One
     // that is being removed is gone then, and the name is free.
     const std::lock_guard wait(there->busy);
-    if (!there->removed) return inspect(volume.name);
+    if (there->removed) continue;
+    const std::lock_guard lock(state_->mutex);
+    if (!container_id.empty()) there->containers.insert(container_id);
+    return view(*there);
   }
   try {
     state_->make_directory(volume.name);
@@ -93,19 +117,6 @@ KeptPointer Volumes::State::insert(const KeptPointer& fresh) {
   const auto [at, inserted] = volumes.emplace(fresh->volume.name, fresh);
   return inserted ? nullptr : at->second;
 }
-
-namespace {
-
-Volume view(const Kept& kept) {
-  Volume volume = kept.volume;
-  for (auto it = kept.containers.begin(); it != kept.containers.end();
-       it = kept.containers.upper_bound(*it)) {
-    volume.containers.push_back(*it);
-  }
-  return volume;
-}
-
-}  // namespace
 
 Volume Volumes::inspect(std::string_view name) const {
   const KeptPointer kept = state_->find(name);

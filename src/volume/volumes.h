@@ -81,6 +81,10 @@ class Volumes {
   /// Throws InvalidArgument "create a: volume name is too short, ...", Conflict, NotFound.
   Volume create(const CreateOptions& options);
 
+  /// create() and attach() in one: nobody can remove the volume between the two.
+  Attachment create_attached(const CreateOptions& options, const std::string& container_id,
+                             Volume& volume);
+
   /// Throws NotFound "get NAME: no such volume".
   Volume inspect(std::string_view name) const;
   std::vector<Volume> list() const;
@@ -112,6 +116,7 @@ class Volumes {
  private:
   friend class Attachment;
   void detach(const std::string& name, const std::string& container_id);
+  Volume make(const CreateOptions& options, const std::string& container_id);
 
   struct State;
   std::unique_ptr<State> state_;

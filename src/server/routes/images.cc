@@ -109,6 +109,7 @@ api::ImageInspect inspect_of(const image::Image& image) {
   out.id = image.id.text();
   out.repo_tags = image.repo_tags;
   out.repo_digests = image.repo_digests;
+  out.parent = image.parent;
   out.comment = image.config.comment;
   if (out.comment.empty() && !image.config.history.empty())
     out.comment = image.config.history.back().comment;

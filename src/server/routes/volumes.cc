@@ -94,7 +94,8 @@ void prune(Engine& engine, Exchange& exchange) {
            !(filters.contains("label!") && filters.labels("label!", labels));
   });
   api::VolumePruneResponse response;
-  if (!pruned.names.empty()) response.volumes_deleted = pruned.names;
+  // Docker: never null, unlike the lists of other prunes.
+  response.volumes_deleted = pruned.names;
   response.space_reclaimed = pruned.bytes;
   engine.events.publish({"volume", "prune", "", {{"reclaimed", std::to_string(pruned.bytes)}}, {}});
   exchange.reply(200, to_json(response));
