@@ -189,6 +189,8 @@ void from_json(const base::Json& json, PruneResponse& response);
 base::Json to_json(const ContainerInspect& inspect);
 void from_json(const base::Json& json, ContainerInspect& inspect);
 base::Json to_json(const ContainerSummary& summary);
+/// As JSON, an array.
+std::string to_text(const std::vector<ContainerSummary>& summaries);
 void from_json(const base::Json& json, ContainerSummary& summary);
 
 }  // namespace wharf::api

@@ -1,6 +1,7 @@
 // The answers that describe a container: inspect and the list.
 #include "api/container.h"
 #include "api/container_fields.h"
+#include "base/fields_text.h"
 
 namespace wharf::base {
 
@@ -123,6 +124,11 @@ void from_json(const base::Json& json, ContainerInspect& inspect) {
 
 base::Json to_json(const ContainerSummary& summary) {
   return base::to_json(summary);
+}
+std::string to_text(const std::vector<ContainerSummary>& summaries) {
+  std::string text;
+  base::append_text(text, summaries);
+  return text;
 }
 void from_json(const base::Json& json, ContainerSummary& summary) {
   base::from_json(json, summary);

@@ -60,7 +60,7 @@ Container::Turn Container::take_turn() {
 }
 
 View Container::view_locked() const {
-  return {state_, removing_, manually_stopped_, kept_, restart_count_, record_.name};
+  return {state_, removing_, manually_stopped_, kept_, restart_count_, record_->name};
 }
 
 View Container::view() const {
@@ -69,13 +69,17 @@ View Container::view() const {
 }
 
 Record Container::record() const {
+  return *shared_record();
+}
+
+std::shared_ptr<const Record> Container::shared_record() const {
   const std::lock_guard lock(mutex_);
   return record_;
 }
 
 std::string Container::name() const {
   const std::lock_guard lock(mutex_);
-  return record_.name;
+  return record_->name;
 }
 
 void Container::signal_stopped_locked() {
@@ -111,7 +115,9 @@ void Container::set_ended(State state) {
 
 void Container::change_record(const std::function<void(Record&)>& change) {
   const std::lock_guard lock(mutex_);
-  change(record_);
+  auto changed = std::make_shared<Record>(*record_);
+  change(*changed);
+  record_ = std::move(changed);
 }
 
 bool Container::begin_removing() {

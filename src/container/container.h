@@ -102,7 +102,9 @@ struct View {
 class Container : public std::enable_shared_from_this<Container> {
  public:
   Container(Record record, State state)
-      : id(record.id), record_(std::move(record)), state_(std::move(state)) {}
+      : id(record.id),
+        record_(std::make_shared<const Record>(std::move(record))),
+        state_(std::move(state)) {}
 
   const std::string id;
 
@@ -122,6 +124,8 @@ class Container : public std::enable_shared_from_this<Container> {
 
   View view() const;
   Record record() const;
+  /// As it is now; a change makes another one.
+  std::shared_ptr<const Record> shared_record() const;
   std::string name() const;
 
   // By who holds the Turn.
@@ -179,7 +183,7 @@ class Container : public std::enable_shared_from_this<Container> {
 
   mutable std::mutex mutex_;
   mutable std::condition_variable_any changed_;
-  Record record_;
+  std::shared_ptr<const Record> record_;
   State state_;
   bool taken_ = false;
   bool removing_ = false;

@@ -48,10 +48,9 @@ std::vector<api::SummaryPort> ports_of(const View& view) {
 std::multimap<std::string, std::string> link_names(const std::vector<ContainerPointer>& all) {
   std::multimap<std::string, std::string> names;
   for (const ContainerPointer& container : all) {
-    const Record record = container->record();
-    for (const auto& [alias, id] : record.links) {
-      names.emplace(id, "/" + record.name + "/" + alias);
-    }
+    const auto record = container->shared_record();
+    for (const auto& [alias, id] : record->links)
+      names.emplace(id, "/" + record->name + "/" + alias);
   }
   return names;
 }
@@ -113,16 +112,16 @@ std::vector<api::ContainerSummary> Containers::list(const ListOptions& options) 
   const auto links = link_names(all);
   Lister lister{*state_, options, {}};
 
-  std::vector<std::pair<base::Time, ContainerPointer>> newest;
+  std::vector<std::pair<std::shared_ptr<const Record>, ContainerPointer>> newest;
   for (const ContainerPointer& container : all)
-    newest.emplace_back(container->record().created, container);
+    newest.emplace_back(container->shared_record(), container);
   std::sort(newest.begin(), newest.end(),
-            [](const auto& a, const auto& b) { return a.first > b.first; });
+            [](const auto& a, const auto& b) { return a.first->created > b.first->created; });
 
   std::vector<api::ContainerSummary> list;
-  for (const auto& [created, container] : newest) {
+  for (const auto& [kept, container] : newest) {
     if (options.limit > 0 && list.size() == static_cast<std::size_t>(options.limit)) break;
-    const Record record = container->record();
+    const Record& record = *kept;
     const View view = container->view();
     std::vector<std::string> names = {"/" + record.name};
     const auto [first, last] = links.equal_range(record.id);

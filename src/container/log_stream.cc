@@ -13,6 +13,8 @@ namespace wharf::container {
 
 namespace {
 
+constexpr std::size_t kGathered = 32 << 10;
+
 class JsonFileLog : public Log {
  public:
   JsonFileLog(Containers::State& state, ContainerPointer container, const LogQuery& query)
@@ -31,7 +33,9 @@ class JsonFileLog : public Log {
   using Sink = std::function<void(std::string_view)>;
 
   /// False once nothing more can be wanted.
-  bool give(const std::string& record, const Sink& sink) const;
+  bool give(const std::string& record, const Sink& sink);
+  /// What was gathered goes to the client.
+  void flush(const Sink& sink);
   void follow(std::optional<logs::RecordReader> from, logs::Watch::Interest& changes,
               const Sink& sink, std::stop_token stop);
 
@@ -41,9 +45,10 @@ class JsonFileLog : public Log {
   supervise::LogOptions options_;
   os::Fd directory_;
   bool tty_ = false;
+  std::string gathered_;  ///< A line each would be a system call each.
 };
 
-bool JsonFileLog::give(const std::string& record, const Sink& sink) const {
+bool JsonFileLog::give(const std::string& record, const Sink& sink) {
   const auto line = logs::decode(record);
   if (!line) return true;
   if (query_.since && line->time < *query_.since) return true;
@@ -54,17 +59,24 @@ bool JsonFileLog::give(const std::string& record, const Sink& sink) const {
   how.details = query_.details;
   how.framed = !tty_;
   how.json = query_.json;
-  sink(logs::shown(*line, how));
+  logs::show(*line, how, gathered_);
+  if (gathered_.size() >= kGathered) flush(sink);
   return true;
+}
+
+void JsonFileLog::flush(const Sink& sink) {
+  if (!gathered_.empty()) sink(gathered_);
+  gathered_.clear();
 }
 
 void JsonFileLog::follow(std::optional<logs::RecordReader> from, logs::Watch::Interest& changes,
                          const Sink& sink, std::stop_token stop) {
   const os::Fd ended = container_->stopped_signal();
   logs::Follower follower(directory_, options_.name, std::move(from), changes);
-  while (auto record = follower.next(ended, stop)) {
-    if (!give(*record, sink)) return;
+  while (auto record = follower.next(ended, stop, [&] { flush(sink); })) {
+    if (!give(*record, sink)) break;
   }
+  flush(sink);
 }
 
 void JsonFileLog::send(const Sink& sink, std::stop_token stop) {
@@ -77,8 +89,10 @@ void JsonFileLog::send(const Sink& sink, std::stop_token stop) {
     files.keep_since(*query_.since);
   }
   while (auto record = files.next()) {
-    if (stop.stop_requested() || !give(*record, sink)) return;
+    if (stop.stop_requested()) return;
+    if (!give(*record, sink)) return flush(sink);
   }
+  flush(sink);
   if (query_.follow) follow(std::move(files).newest(), *changes, sink, stop);
 }
 

@@ -72,7 +72,8 @@ std::optional<std::string> Follower::next_now() {
   return std::nullopt;
 }
 
-std::optional<std::string> Follower::next(const os::Fd& ended, std::stop_token stop) {
+std::optional<std::string> Follower::next(const os::Fd& ended, std::stop_token stop,
+                                          const std::function<void()>& before_wait) {
   if (auto record = next_now()) return record;
   const os::Fd stopped(os::check(WHARF_CALL(eventfd, 0, EFD_CLOEXEC), "make an eventfd"));
   const std::stop_callback wake(stop, [&] {
@@ -83,6 +84,7 @@ std::optional<std::string> Follower::next(const os::Fd& ended, std::stop_token s
     changes_.clear();
     if (auto record = next_now()) return record;
     if (last_look_) return std::nullopt;
+    before_wait();
     std::array<pollfd, 3> waits{
         {{changes_.fd().get(), POLLIN, 0}, {ended.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}}};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) {

@@ -23,7 +23,9 @@ class Follower {
 
   /// The next record. Waits for it; nothing once `ended` is readable (the container has
   /// stopped) and everything is read, or when `stop` is requested.
-  std::optional<std::string> next(const os::Fd& ended, std::stop_token stop);
+  /// Before it waits it calls `before_wait`.
+  std::optional<std::string> next(
+      const os::Fd& ended, std::stop_token stop, const std::function<void()>& before_wait = [] {});
 
  private:
   std::optional<std::string> next_now();

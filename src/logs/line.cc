@@ -176,15 +176,23 @@ std::optional<Line> decode(std::string_view record) {
   return line;
 }
 
-std::string shown(const Line& line, const Shown& how) {
-  if (how.json) return json_of(line);
+void show(const Line& line, const Shown& how, std::string& out) {
+  if (how.json) {
+    out += json_of(line);
+    return;
+  }
+  if (how.framed && !how.timestamps && !how.details) {
+    out += frame_header(line.stream == "stderr" ? 2 : 1, line.text.size());
+    out += line.text;
+    return;
+  }
   std::string text;
   // Docker: details come before the text and after the time.
   if (how.timestamps) text += base::rfc3339_nano_fixed(line.time) + " ";
   if (how.details) text += details_of(line);
   text += line.text;
-  if (!how.framed) return text;
-  return frame_header(line.stream == "stderr" ? 2 : 1, text.size()) + text;
+  if (how.framed) out += frame_header(line.stream == "stderr" ? 2 : 1, text.size());
+  out += text;
 }
 
 }  // namespace wharf::logs

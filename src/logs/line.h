@@ -31,7 +31,7 @@ struct Shown {
   bool json = false;    ///< {"Line","Source","Timestamp"} per line instead.
 };
 
-/// What a client gets for `line`.
-std::string shown(const Line& line, const Shown& how);
+/// Appends what a client gets for `line`.
+void show(const Line& line, const Shown& how, std::string& out);
 
 }  // namespace wharf::logs

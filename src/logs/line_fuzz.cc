@@ -9,8 +9,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!line) return 0;
   wharf::logs::Shown how;
   how.timestamps = how.details = how.framed = true;
-  (void)wharf::logs::shown(*line, how);
+  std::string text;
+  wharf::logs::show(*line, how, text);
   how.json = true;
-  (void)wharf::logs::shown(*line, how);
+  wharf::logs::show(*line, how, text);
   return 0;
 }

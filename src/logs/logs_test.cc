@@ -15,6 +15,12 @@
 namespace wharf::logs {
 namespace {
 
+std::string shown_text(const Line& line, const Shown& how) {
+  std::string text;
+  show(line, how, text);
+  return text;
+}
+
 std::string record(const std::string& text) {
   return R"({"log":")" + text + R"(\n","stream":"stdout","time":"2026-11-21T08:00:00.5Z"})" + "\n";
 }
@@ -51,10 +57,10 @@ TEST(Line, IsShownWithTimeDetailsAndFrame) {
       "x\n", "stderr", base::parse_rfc3339("2026-11-21T08:00:00Z"), {{"b", "2 3"}, {"a", "1"}}};
   Shown how;
   how.timestamps = how.details = true;
-  EXPECT_EQ(shown(line, how), "2026-11-21T08:00:00.000000000Z a=1,b=2+3 x\n");
+  EXPECT_EQ(shown_text(line, how), "2026-11-21T08:00:00.000000000Z a=1,b=2+3 x\n");
   Shown framed;
   framed.framed = true;
-  EXPECT_EQ(shown(line, framed), std::string("\2\0\0\0\0\0\0\2x\n", 10));
+  EXPECT_EQ(shown_text(line, framed), std::string("\2\0\0\0\0\0\0\2x\n", 10));
 }
 
 TEST(LogFiles, ReadRotatedFilesOldestFirstAndTailFromTheEnd) {

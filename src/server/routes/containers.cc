@@ -27,11 +27,8 @@ void list(Engine& engine, Exchange& exchange) {
   options.size = exchange.flag("size");
   options.limit = exchange.number("limit", -1);
   options.filters = exchange.filters();
-  JsonArray answer;
-  for (const api::ContainerSummary& summary : engine.containers.list(options)) {
-    answer.push_back(api::to_json(summary));
-  }
-  exchange.reply(200, answer);
+  exchange.reply_text(200, "application/json",
+                      api::to_text(engine.containers.list(options)) + "\n");
 }
 
 void create(Engine& engine, Exchange& exchange) {
