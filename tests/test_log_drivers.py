@@ -243,7 +243,7 @@ def journal(opened, scratch, archive):
     home = scratch / "journal"
     (home / "run" / "systemd" / "journal").mkdir(parents=True)
     receiver = opened(Datagrams(path=home / "run" / "systemd" / "journal" / "socket"))
-    daemon = Daemon(home / "daemon", bridge="wharf-test3", subnet="172.27.0.1/16")
+    daemon = Daemon(home / "daemon", bridge="wharf-test5", subnet="172.25.0.1/16")
     plain = daemon.command
     daemon.command = lambda: ["unshare", "-m", "sh", "-c", f"mount --rbind {home}/run /run && exec \"$@\"", "sh", *plain()]
     daemon.start()

@@ -127,6 +127,7 @@ void Shipment::give_up_batch() {
 
 void Shipment::send_batch() {
   destination_->send(batch_, stop_.get_token());
+  ++batches_;
   batch_.clear();
   batch_bytes_ = 0;
   if (failures_ >= kToldFailures) {

@@ -33,6 +33,9 @@ class Shipment {
   /// True from a failure until something was sent again.
   bool failing() const { return failures_ > 0; }
 
+  /// Counts what was sent.
+  std::uint64_t batches() const { return batches_; }
+
   /// How long to wait after a failure.
   std::chrono::nanoseconds delay() const;
 
@@ -66,6 +69,7 @@ class Shipment {
   std::uint64_t batch_bytes_ = 0;
   Position after_;  ///< The batch; what is saved once it is sent.
   std::atomic<std::uint64_t> failures_ = 0;
+  std::atomic<std::uint64_t> batches_ = 0;
   std::atomic<std::uint64_t> dropped_ = 0;  ///< In this daemon's life; after_ has all.
 };
 

@@ -15,6 +15,7 @@ constexpr std::uint64_t kWakeupKey = 0;
 constexpr std::chrono::milliseconds kGathered{20};
 /// A receiver that is away already is not waited for much when a container is removed.
 constexpr std::chrono::milliseconds kFailingPatience{1000};
+constexpr std::chrono::minutes kLongestRemoval{1};
 
 }  // namespace
 
@@ -73,8 +74,15 @@ void Shipper::remove(const std::string& id, std::chrono::milliseconds patience) 
   if (!shipment) return;
   if (shipment->failing()) patience = std::min(patience, kFailingPatience);
   {
+    const auto latest = std::chrono::steady_clock::now() + kLongestRemoval;
     std::unique_lock lock(mutex_);
-    left_.wait_for(lock, patience, [&] { return !by_id_.contains(id); });
+    // As long as something arrives the rest is waited for.
+    std::uint64_t before = 0;
+    do {
+      before = shipment->batches();
+      left_.wait_for(lock, patience, [&] { return !by_id_.contains(id); });
+    } while (by_id_.contains(id) && shipment->batches() != before &&
+             std::chrono::steady_clock::now() < latest);
     const auto found = by_id_.find(id);
     if (found == by_id_.end()) return;
     by_key_.erase(shipment->key);

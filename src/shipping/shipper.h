@@ -53,7 +53,8 @@ class Shipper {
   /// long the receiver takes.
   void end(const std::string& id);
 
-  /// The container is being removed: waits at most `patience` for the rest, and forgets it.
+  /// The container is being removed: waits for the rest, at most `patience` where nothing of it
+  /// arrives and a minute in all, and forgets it.
   void remove(const std::string& id, std::chrono::milliseconds patience);
 
  private:

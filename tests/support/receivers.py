@@ -16,7 +16,7 @@ class Receiver:
     """Gathers what arrives: `messages` of datagrams, `bytes` of all streams together."""
 
     def __init__(self):
-        self.bytes = b""
+        self.bytes = bytearray()
         self.messages = []
         self.connections = []
         self.reading = threading.Event()
@@ -123,6 +123,7 @@ class Collector(Receiver):
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 65536  # An answer in one piece.
 
             def log_message(self, *args):
                 pass
