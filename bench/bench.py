@@ -20,6 +20,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/support"))
+import api  # noqa: E402
 from images import busybox_archive  # noqa: E402
 
 BUILD = ROOT / "build" / "release"
@@ -282,6 +283,7 @@ def measure(work, quick, table):
         table.add("`docker version` (what the stock client itself costs)", "ms", "", alternating({"wharf": wharf.stock("version")}, runs // 2, 1))
         table.add("`wharf version`", "ms", "", alternating({"wharf": wharf.client("version")}, runs, 1))
         memory_rows(wharf, docker, table, 20 if quick else 50)
+        api.rows(wharf, docker, table, rss_kib, run, quick)
         many_rows(wharf, docker, table, quick)
         return {"wharf": wharf.version(), "docker.io": docker.version(), "podman": podman.version(),
                 "runc": run("runc", "--version").stdout.split()[2], "crun": run("crun", "--version").stdout.split()[2],

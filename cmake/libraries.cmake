@@ -18,6 +18,7 @@ set(wharf_libraries_http OpenSSL::SSL)
 set(wharf_libraries_store PkgConfig::SQLITE)
 set(wharf_libraries_archive PkgConfig::ISAL PkgConfig::ZSTD PkgConfig::ARCHIVE)
 set(wharf_libraries_logs PkgConfig::ISAL)
+set(wharf_libraries_shipping PkgConfig::ISAL)
 set(wharf_libraries_supervise PkgConfig::ISAL)
 set(wharf_libraries_network PkgConfig::MNL PkgConfig::NFTNL)
 

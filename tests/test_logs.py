@@ -64,6 +64,45 @@ def test_rotation_keeps_the_newest_and_follow_survives_it(daemon):
     assert daemon.docker("logs", "rotate").stdout.split("\n")[-2] == "line 2999"
 
 
+def test_attributes_and_tag_are_in_every_record_as_docker_writes_them(daemon):
+    daemon.docker("run", "--name", "attrs", "--label", "zone=<a&b>", "-e", "E_1=x", "-e", "F=y", "--log-opt", "labels-regex=^zo", "--log-opt", "env-regex=^E",
+                  "--log-opt", "env=F,none", "--log-opt", "tag={{.Name}}/{{.ImageName}}", "busybox", "echo", "hi")
+    line = pathlib.Path(daemon.inspect("attrs")["LogPath"]).read_text()
+    attrs = r'{"E_1":"x","F":"y","tag":"attrs/busybox","zone":"\u003ca\u0026b\u003e"}'
+    assert re.fullmatch(re.escape(r'{"log":"hi\n","stream":"stdout","attrs":' + attrs + ',"time":"') + r'[\dT:.-]+Z"\}\n', line)
+    assert daemon.docker("logs", "--details", "attrs").stdout == "E_1=x,F=y,tag=attrs%2Fbusybox,zone=%3Ca%26b%3E hi\n"
+
+
+def test_compressed_files_are_read_as_if_they_were_not(daemon):
+    daemon.docker("run", "--name", "packed", "--log-opt", "max-size=20k", "--log-opt", "max-file=4", "--log-opt", "compress=true", "busybox",
+                  "sh", "-c", "i=0; while [ $i -lt 600 ]; do echo line $i; i=$((i+1)); done")
+    path = pathlib.Path(daemon.inspect("packed")["LogPath"])
+    deadline = time.monotonic() + 5
+    while not pathlib.Path(f"{path}.2.gz").exists():
+        assert time.monotonic() < deadline, list(path.parent.iterdir())
+        time.sleep(0.05)
+    assert daemon.docker("logs", "packed").stdout == "".join(f"line {i}\n" for i in range(600))
+    assert daemon.docker("logs", "--tail", "500", "packed").stdout == "".join(f"line {i}\n" for i in range(100, 600))
+    stamp = daemon.docker("logs", "-t", "packed").stdout.split("\n")[300].split()[0]
+    assert daemon.docker("logs", "--since", stamp, "packed").stdout.startswith("line 300\n")
+
+
+def test_a_moment_and_the_end_of_a_large_log_are_found_without_reading_it(daemon):
+    """80 MB of log: what is printed costs, not what is there."""
+    daemon.docker("run", "--name", "large", "busybox", "true")
+    path = pathlib.Path(daemon.inspect("large")["LogPath"])
+    with open(path, "w") as log:
+        for i in range(800_000):
+            log.write(f'{{"log":"{i:06} {"x" * 20}\\n","stream":"stdout","time":"2026-11-21T{i // 36000:02}:{i // 600 % 60:02}:{i // 10 % 60:02}.{i % 10}5Z"}}\n')
+    costs = []
+    for query, first, count in (("tail=10", 799_990, 10), ("since=2026-11-22T00:00:00Z", None, 0), ("since=2026-11-21T20:00:00Z&until=2026-11-21T20:00:01Z", 720_000, 10)):
+        started = time.monotonic()
+        lines = daemon.curl(f"/containers/large/logs?stdout=1&{query}").stdout.split("\n")[:-1]
+        costs.append(time.monotonic() - started)
+        assert len(lines) == count and (not count or f"{first:06} " in lines[0])
+    assert max(costs) < 0.1, costs
+
+
 def test_logs_of_a_driver_without_reading(daemon):
     daemon.docker("run", "--name", "mute", "--log-driver", "none", "busybox", "echo", "x")
     result = daemon.docker("logs", "mute", check=False)

@@ -24,9 +24,13 @@ struct Fields<api::CreateResponse> {
 
 template <>
 struct Fields<api::UpdateRequest> {
-  static constexpr auto table =
-      std::tuple_cat(kResourceFields,
-                     std::make_tuple(field("RestartPolicy", &api::UpdateRequest::restart_policy)));
+  using T = api::UpdateRequest;
+  static constexpr auto table = std::tuple_cat(
+      kResourceFields,
+      std::make_tuple(field("RestartPolicy", &T::restart_policy),
+                      field("PortBindings", &T::port_bindings, kOmit),
+                      field("Mounts", &T::mounts, kOmit), field("Labels", &T::labels, kOmit),
+                      field("Env", &T::env, kOmit)));
 };
 
 template <>

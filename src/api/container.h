@@ -37,8 +37,13 @@ struct CreateResponse {
   std::vector<std::string> warnings;
 };
 
+/// From port_bindings on these are additions to Docker's API (docs/additions.md).
 struct UpdateRequest : Resources {
   RestartPolicy restart_policy;
+  std::optional<PortBindings> port_bindings;  ///< All that shall be published from now on.
+  std::optional<std::vector<Mount>> mounts;   ///< What is mounted as well.
+  std::map<std::string, std::optional<std::string>> labels;  ///< Set; null removes.
+  std::vector<std::string> env;  ///< "A=b" sets, "A" removes; at the next start.
 };
 
 struct WaitError {

@@ -115,6 +115,18 @@ void rename_default_network(api::CreateRequest& request) {
   }
 }
 
+/// Docker: the daemon's options are those of its driver, each unless the container has it; those of
+/// the cache go with every driver.
+void set_log_defaults(api::LogConfig& config, const Settings& settings) {
+  if (config.type.empty()) config.type = settings.log_driver;
+  if (!config.config) config.config.emplace();
+  for (const auto& [name, value] : settings.log_options) {
+    if (config.type == settings.log_driver || name.starts_with("cache-")) {
+      config.config->try_emplace(name, value);
+    }
+  }
+}
+
 void set_defaults(api::HostConfig& host, const api::Version& version, const Settings& settings) {
   if (host.network_mode.empty() || host.network_mode == "default") host.network_mode = "bridge";
   if (host.restart_policy.name.empty()) host.restart_policy.name = "no";
@@ -128,13 +140,7 @@ void set_defaults(api::HostConfig& host, const api::Version& version, const Sett
   }
   if (host.shm_size == 0) host.shm_size = settings.shm_bytes;
   if (host.runtime.empty()) host.runtime = "runc";
-  if (host.log_config.type.empty()) {
-    host.log_config.type = settings.log_driver;
-    if (!host.log_config.config || host.log_config.config->empty()) {
-      host.log_config.config = settings.log_options;
-    }
-  }
-  if (!host.log_config.config) host.log_config.config.emplace();
+  set_log_defaults(host.log_config, settings);
   if (host.privileged) return;
   if (!host.masked_paths) host.masked_paths = default_masked_paths();
   if (!host.readonly_paths) host.readonly_paths = default_readonly_paths();

@@ -78,14 +78,6 @@ void check_modes(const api::HostConfig& host) {
   }
 }
 
-void check_ports(const api::HostConfig& host) {
-  for (const auto& [port, bindings] : host.port_bindings.value_or(api::PortBindings{})) {
-    for (const auto& binding : bindings.value_or(std::vector<api::PortBinding>{})) {
-      network::check_port_binding({binding.host_ip, binding.host_port});
-    }
-  }
-}
-
 /// A runtime by its name. Ours is the only one; Docker's default name means it as well.
 void check_runtime(const api::HostConfig& host) {
   const std::string& name = host.runtime;
@@ -108,6 +100,14 @@ void check_unsupported(const api::HostConfig& host, Warnings& warnings) {
 }
 
 }  // namespace
+
+void check_ports(const api::HostConfig& host) {
+  for (const auto& [port, bindings] : host.port_bindings.value_or(api::PortBindings{})) {
+    for (const auto& binding : bindings.value_or(std::vector<api::PortBinding>{})) {
+      network::check_port_binding({binding.host_ip, binding.host_port});
+    }
+  }
+}
 
 void check_config(const api::ContainerConfig& config) {
   if (config.hostname.size() > kHostNameMax) {

@@ -27,6 +27,9 @@ void check_host(api::HostConfig& host, Warnings& warnings);
 /// The part of check_host() that update shares.
 void check_resources(api::Resources& resources, Warnings& warnings);
 
+/// HostConfig.PortBindings.
+void check_ports(const api::HostConfig& host);
+
 void check_restart_policy(const api::RestartPolicy& policy);
 
 /// "no-new-privileges", "seccomp=..." of HostConfig.SecurityOpt.

@@ -138,6 +138,9 @@ class Containers {
   /// Checks that attaching is possible now, and opens the container's side of it.
   std::unique_ptr<Attached> attach(std::string_view name, const AttachOptions& options);
 
+  /// What HostConfig.LogConfig.Type may be.
+  static std::vector<std::string> log_drivers();
+
   /// Checks and opens; the log is then read by Log::send().
   std::unique_ptr<Log> logs(std::string_view name, const LogQuery& query);
 

@@ -78,6 +78,7 @@ void Containers::State::ended(const ContainerPointer& container, std::uint64_t r
   if (how.started_at.is_zero()) how.started_at = held->started_at;
 
   stop_health(*container);
+  shipper.end(container->id);
   publish_network(record, *held, "disconnect");
   held->sandbox = {};
   execs_ended(*container);

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/ids.h"
+#include "container/checks.h"
 #include "container/health.h"
 #include "container/state.h"
 
@@ -79,7 +80,13 @@ void Containers::State::release_name(const std::string& name, const std::string&
 }
 
 Containers::Containers(Settings settings, Services services)
-    : state_(std::make_unique<State>(std::move(settings), services)) {}
+    : state_(std::make_unique<State>(std::move(settings), services)) {
+  try {
+    check_log_config({state_->settings.log_driver, state_->settings.log_options});
+  } catch (const base::Error& error) {
+    base::fail(error.kind(), "failed to set log opts: {}", error.what());
+  }
+}
 
 Containers::~Containers() {
   // Health checks and events refer to what is destroyed here: they end first. What runs goes on.

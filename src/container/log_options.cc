@@ -1,11 +1,11 @@
 #include "container/log_options.h"
 
 #include <charconv>
-#include <regex>
 
 #include "base/error.h"
-#include "base/ids.h"
 #include "base/strings.h"
+#include "container/merge.h"
+#include "shipping/destination.h"
 
 namespace wharf::container {
 
@@ -14,77 +14,60 @@ namespace {
 using base::Kind;
 using Options = std::map<std::string, std::string>;
 
-std::string option(const Options& options, const std::string& name) {
-  const auto found = options.find(name);
-  return found == options.end() ? std::string() : found->second;
-}
+using shipping::option;
 
-std::regex pattern(const std::string& text) {
-  try {
-    return std::regex(text);
-  } catch (const std::regex_error&) {
-    base::fail(Kind::InvalidArgument, "error parsing regexp: {}", text);
+constexpr std::int64_t kDefaultBytes = 100 << 20;
+constexpr std::uint32_t kDefaultFiles = 3;
+constexpr std::int64_t kLocalBytes = 20 << 20;
+constexpr std::uint32_t kLocalFiles = 5;
+
+std::uint32_t file_count(const std::string& text) {
+  std::uint32_t files = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), files);
+  if (failed != std::errc() || end != text.data() + text.size() || files < 1) {
+    base::fail(Kind::InvalidArgument, "max-file cannot be less than 1");
   }
+  return files;
 }
 
-void add_chosen(base::JsonObject& attributes, const Options& all, const std::string& names,
-                const std::string& expression) {
-  if (!names.empty()) {
-    for (const std::string& name : base::split(names, ',')) {
-      const auto found = all.find(name);
-      if (found != all.end()) attributes[name] = found->second;
+/// Docker: as Go writes JSON into HTML. Outside of strings none of these occurs.
+std::string html_escaped(const std::string& json) {
+  static const std::pair<std::string_view, std::string_view> kEscapes[] = {
+      {"<", "\\u003c"},
+      {">", "\\u003e"},
+      {"&", "\\u0026"},
+      {"\xe2\x80\xa8", "\\u2028"},
+      {"\xe2\x80\xa9", "\\u2029"}};
+  std::string out = json;
+  for (const auto& [plain, escaped] : kEscapes) {
+    for (std::size_t at = 0; (at = out.find(plain, at)) != std::string::npos;) {
+      out.replace(at, plain.size(), escaped);
+      at += escaped.size();
     }
   }
-  if (expression.empty()) return;
-  const std::regex wanted = pattern(expression);
-  for (const auto& [name, value] : all) {
-    if (std::regex_search(name, wanted)) attributes[name] = value;
-  }
+  return out;
 }
 
-/// Docker: a template over the container's names; what is no known field is refused.
-std::string expand_tag(const std::string& text, const Record& record) {
-  const Options fields = {{".ID", base::short_id(record.id)},
-                          {".FullID", record.id},
-                          {".Name", record.name},
-                          {".ImageID", base::short_id(record.image_id)},
-                          {".ImageFullID", record.image_id},
-                          {".ImageName", record.config.image},
-                          {".DaemonName", "docker"}};
-  std::string out;
-  std::size_t at = 0;
-  while (true) {
-    const std::size_t open = text.find("{{", at);
-    out += text.substr(at, open == std::string::npos ? open : open - at);
-    if (open == std::string::npos) return out;
-    const std::size_t close = text.find("}}", open);
-    const std::string field(base::trim(
-        close == std::string::npos ? std::string_view()
-                                   : std::string_view(text).substr(open + 2, close - open - 2)));
-    const auto known = fields.find(field);
-    if (known == fields.end()) {
-      base::fail(Kind::InvalidArgument,
-                 "failed to initialize logging driver: template: log-tag: {}", base::quoted(text));
-    }
-    out += known->second;
-    at = close + 2;
-  }
-}
-
-std::string attributes_of(const Record& record, const Options& options) {
+/// The attributes of each record in the file, as one JSON object in the order of their names.
+std::string attributes_of(const shipping::Subject& subject) {
+  Options chosen = shipping::chosen_attributes(subject);
+  if (!option(subject.options, "tag").empty()) chosen["tag"] = shipping::tag_of(subject);
   base::JsonObject attributes;
-  add_chosen(attributes, record.config.labels.value_or(Options{}), option(options, "labels"),
-             option(options, "labels-regex"));
-  Options environment;
-  for (const std::string& variable : record.config.env.value_or(std::vector<std::string>{})) {
-    const std::size_t equals = variable.find('=');
-    if (equals != std::string::npos)
-      environment[variable.substr(0, equals)] = variable.substr(equals + 1);
+  for (const auto& [name, value] : chosen) attributes[name] = value;
+  return attributes.empty() ? std::string() : html_escaped(base::to_text(attributes));
+}
+
+void set_rotation(supervise::LogOptions& log, const Options& options, const std::string& prefix) {
+  if (const std::string size = option(options, prefix + "max-size"); !size.empty()) {
+    log.max_size_bytes = parse_size(size);
+    // Docker: one file, where only its size is said.
+    if (prefix.empty() && log.max_files == kDefaultFiles) log.max_files = 1;
   }
-  add_chosen(attributes, environment, option(options, "env"), option(options, "env-regex"));
-  const std::string tag = option(options, "tag");
-  if (!tag.empty()) attributes["tag"] = expand_tag(tag, record);
-  return attributes.empty() ? std::string() : base::to_text(attributes);
+  if (const std::string count = option(options, prefix + "max-file"); !count.empty()) {
+    log.max_files = file_count(count);
+  }
+  const std::string compress = option(options, prefix + "compress");
+  if (!compress.empty()) log.compress = shipping::parse_bool(compress);
 }
 
 }  // namespace
@@ -106,36 +89,51 @@ std::int64_t parse_size(const std::string& text) {
   return static_cast<std::int64_t>(bytes);
 }
 
+shipping::Subject log_subject(const Record& record) {
+  const Options none;
+  shipping::Subject subject;
+  subject.id = record.id;
+  subject.name = record.name;
+  subject.image_id = record.image_id;
+  subject.image_name = record.config.image;
+  subject.command = command_of(record.config);
+  subject.created = record.created;
+  subject.labels = record.config.labels.value_or(none);
+  subject.environment = record.config.env.value_or(std::vector<std::string>{});
+  subject.driver = record.host.log_config.type;
+  subject.options = record.host.log_config.config.value_or(none);
+  return subject;
+}
+
+bool log_is_readable(const api::LogConfig& config) {
+  if (config.type == "none") return false;
+  // Docker: without the cache only a driver that keeps the log can be read.
+  const std::string disabled = option(config.config.value_or(Options{}), "cache-disabled");
+  return disabled.empty() || !shipping::ships(config.type) || !shipping::parse_bool(disabled);
+}
+
 supervise::LogOptions log_options(const Record& record) {
-  const api::LogConfig& config = record.host.log_config;
-  const Options options = config.config.value_or(Options{});
+  const shipping::Subject subject = log_subject(record);
   supervise::LogOptions log;
   log.name = record.id + "-json.log";
-  if (config.type == "none") {
+  if (subject.driver == "none") {
     log.type = supervise::LogOptions::Type::None;
     return log;
   }
-  // Docker: "local" is bounded by itself. Its file format is the engine's own affair: here it is
-  // kept in the json-file format as well.
-  if (config.type == "local") {
-    log.max_size_bytes = 20 << 20;
-    log.max_files = 5;
+  const bool ships = shipping::ships(subject.driver);
+  if (ships || subject.driver == "local") {
+    // Docker: both are bounded by themselves. The file format of "local" and of the cache is the
+    // engine's own affair: here it is the json-file format as well.
+    log.max_size_bytes = kLocalBytes;
+    log.max_files = kLocalFiles;
     log.compress = true;
+  } else {
+    // Not as Docker, whose log grows until the disk is full.
+    log.max_size_bytes = kDefaultBytes;
+    log.max_files = kDefaultFiles;
   }
-  if (const std::string size = option(options, "max-size"); !size.empty()) {
-    log.max_size_bytes = parse_size(size);
-  }
-  if (const std::string count = option(options, "max-file"); !count.empty()) {
-    std::uint32_t files = 0;
-    const auto [end, failed] = std::from_chars(count.data(), count.data() + count.size(), files);
-    if (failed != std::errc() || end != count.data() + count.size() || files < 1) {
-      base::fail(Kind::InvalidArgument, "max-file cannot be less than 1");
-    }
-    log.max_files = files;
-  }
-  const std::string compress = option(options, "compress");
-  if (!compress.empty()) log.compress = compress == "true" || compress == "1";
-  log.attrs_json = attributes_of(record, options);
+  set_rotation(log, subject.options, ships ? "cache-" : "");
+  log.attrs_json = attributes_of(subject);
   return log;
 }
 

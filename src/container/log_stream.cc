@@ -71,7 +71,11 @@ void JsonFileLog::send(const Sink& sink, std::stop_token stop) {
   std::optional<logs::Watch::Interest> changes;
   if (query_.follow) changes.emplace(state_.watch.on(state_.directory(container_->id)));
   logs::LogFiles files(directory_, options_.name, options_.max_files);
-  if (query_.tail >= 0) files.keep_last(static_cast<std::uint64_t>(query_.tail));
+  if (query_.tail >= 0) {
+    files.keep_last(static_cast<std::uint64_t>(query_.tail));
+  } else if (query_.since) {
+    files.keep_since(*query_.since);
+  }
   while (auto record = files.next()) {
     if (stop.stop_requested() || !give(*record, sink)) return;
   }
@@ -82,7 +86,7 @@ void JsonFileLog::send(const Sink& sink, std::stop_token stop) {
 
 std::unique_ptr<Log> open_log(Containers::State& state, const ContainerPointer& container,
                               const LogQuery& query) {
-  if (container->record().host.log_config.type == "none") {
+  if (!log_is_readable(container->record().host.log_config)) {
     base::fail(base::Kind::NotImplemented, "configured logging driver does not support reading");
   }
   return std::make_unique<JsonFileLog>(state, container, query);

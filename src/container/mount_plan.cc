@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/strings.h"
 #include "container/first_files.h"
 #include "container/merge.h"
@@ -21,20 +20,6 @@ using base::Kind;
   base::fail(Kind::InvalidArgument, "Duplicate mount point: {}", destination);
 }
 
-/// mkdir -p of `path` inside `root`, each component resolved there.
-void make_inside(const os::Fd& root, const std::string& path) {
-  std::string so_far;
-  for (const std::string& part : base::split(path, '/')) {
-    if (part.empty()) continue;
-    const os::Fd parent =
-        os::open_in_root(root, so_far.empty() ? "/" : so_far, O_PATH | O_DIRECTORY);
-    if (WHARF_CALL(mkdirat, parent.get(), part.c_str(), 0755) != 0 && errno != EEXIST) {
-      throw os::last_error("mkdir {}", path);
-    }
-    so_far += "/" + part;
-  }
-}
-
 bool make_working_directory(const os::Fd& root, const std::string& path) {
   try {
     const os::Fd there = os::open_in_root(root, path, O_PATH);
@@ -43,30 +28,19 @@ bool make_working_directory(const os::Fd& root, const std::string& path) {
     if (error.error_number() == ENOTDIR) return false;
     if (error.error_number() != ENOENT) throw;
   }
-  make_inside(root, path);
+  os::make_directories_in_root(root, path);
   return true;
 }
 
 }  // namespace
 
-MountPlan::MountPlan(Containers::State& state, Record& record) : state_(state), record_(record) {
+MountPlan::MountPlan(Containers::State& state, Record& record)
+    : state_(state), record_(record), claims_(state, record.id) {
   add_from_others();
   add_binds();
   add_mounts();
   add_tmpfs();
   add_image_volumes();
-}
-
-MountPlan::~MountPlan() {
-  if (kept_) return;
-  claims_.clear();
-  for (const std::string& name : made_) {
-    try {
-      state_.services.volumes.remove(name, true);
-    } catch (const base::Error& error) {
-      base::log_error("undo creation of volume {}: {}", name, error.what());
-    }
-  }
 }
 
 bool MountPlan::is_taken(const std::string& destination) const {
@@ -155,39 +129,7 @@ void MountPlan::add_image_volumes() {
 }
 
 void MountPlan::make_volumes() {
-  for (MountSpec& mount : record_.mounts) {
-    if (mount.type == MountSpec::Type::Image) {
-      mount.source = state_.services.images.resolve(mount.name).id.text();
-      continue;
-    }
-    if (mount.type != MountSpec::Type::Volume) continue;
-    // Docker: an unknown driver is told before a name that is too short.
-    if (mount.driver != "local") {
-      base::fail(Kind::NotFound,
-                 "create {}: error looking up volume plugin {}: plugin {} not found", mount.name,
-                 mount.driver, base::quoted(mount.driver));
-    }
-    volume::CreateOptions options;
-    options.name = mount.name;
-    options.driver = mount.driver;
-    options.labels = mount.labels;
-    options.driver_options = mount.driver_options;
-    bool existed = false;
-    if (!mount.name.empty()) {
-      try {
-        state_.services.volumes.inspect(mount.name);
-        existed = true;
-      } catch (const base::Error&) {
-        existed = false;
-      }
-    }
-    volume::Volume volume;
-    volume::Attachment claim = state_.services.volumes.create_attached(options, record_.id, volume);
-    if (!existed) made_.push_back(volume.name);
-    mount.name = volume.name;
-    mount.source = volume.mountpoint;
-    claims_.push_back(std::move(claim));
-  }
+  for (MountSpec& mount : record_.mounts) claims_.settle(mount);
 }
 
 void MountPlan::prepare_rootfs() {
@@ -211,11 +153,6 @@ void MountPlan::prepare_rootfs() {
     if (copied_.contains(mount.destination) || !mount.subpath.empty()) continue;
     state_.services.volumes.copy_up(mount.name, rootfs.fd(), mount.destination);
   }
-}
-
-std::vector<volume::Attachment> MountPlan::keep() {
-  kept_ = true;
-  return std::move(claims_);
 }
 
 }  // namespace wharf::container

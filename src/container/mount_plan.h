@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "container/state.h"
-#include "volume/volumes.h"
+#include "container/volume_claims.h"
 
 namespace wharf::container {
 
@@ -19,7 +18,6 @@ class MountPlan {
   /// Fills record.mounts. Throws InvalidArgument "Duplicate mount point: /a" and the texts of
   /// mounts.h.
   MountPlan(Containers::State& state, Record& record);
-  ~MountPlan();
   MountPlan(const MountPlan&) = delete;
 
   /// Makes and claims the volumes.
@@ -30,7 +28,7 @@ class MountPlan {
   void prepare_rootfs();
 
   /// The claims; nothing is undone any more.
-  std::vector<volume::Attachment> keep();
+  std::vector<volume::Attachment> keep() { return claims_.keep(); }
 
  private:
   void add_from_others();
@@ -45,9 +43,7 @@ class MountPlan {
   Record& record_;
   std::set<std::string> asked_;   ///< Destinations of Binds and Mounts.
   std::set<std::string> copied_;  ///< Destinations that came by VolumesFrom: no copy-up.
-  std::vector<std::string> made_;
-  std::vector<volume::Attachment> claims_;
-  bool kept_ = false;
+  VolumeClaims claims_;
 };
 
 }  // namespace wharf::container

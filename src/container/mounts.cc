@@ -166,4 +166,19 @@ api::MountPoint shown(const MountSpec& mount) {
   return point;
 }
 
+std::vector<std::string> tmpfs_words(const MountSpec& mount) {
+  std::vector<std::string> given;
+  if (!mount.options.empty()) given = base::split(mount.options, ',');
+  std::vector<std::string> options;
+  for (const char* flag : {"noexec", "nosuid", "nodev"}) {
+    const std::string opposite = std::string(flag).substr(2);
+    const bool overridden = std::find(given.begin(), given.end(), opposite) != given.end();
+    if (!overridden) options.push_back(flag);
+  }
+  options.push_back("rprivate");
+  options.insert(options.end(), given.begin(), given.end());
+  if (!mount.writable) options.push_back("ro");
+  return options;
+}
+
 }  // namespace wharf::container

@@ -50,6 +50,10 @@ MountSpec from_tmpfs(const std::string& destination, const std::string& options)
 /// "invalid tmpfs option x".
 void check_tmpfs_options(const std::string& options);
 
+/// All options of a tmpfs as mount(8) has them: "noexec", "size=64k". Its own may say the opposite
+/// of the defaults.
+std::vector<std::string> tmpfs_words(const MountSpec& mount);
+
 /// "id[:mode]" of HostConfig.VolumesFrom. Throws InvalidArgument.
 struct VolumesFrom {
   std::string container;

@@ -1,10 +1,13 @@
 // HostConfig.SecurityOpt and HostConfig.LogConfig.
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
 #include "base/strings.h"
 #include "container/checks.h"
+#include "container/containers.h"
 #include "os/file.h"
+#include "shipping/destination.h"
 
 namespace wharf::container {
 
@@ -62,25 +65,45 @@ void apply_security(SecurityOptions& options, const std::string& option) {
   }
 }
 
+using LogOptions = std::map<std::string, std::string>;
+
 const std::set<std::string>& options_of(const std::string& driver) {
-  static const std::set<std::string> kJsonFile = {
-      "max-file", "max-size",  "compress", "labels", "labels-regex",
-      "env",      "env-regex", "tag",      "mode",   "max-buffer-size"};
-  static const std::set<std::string> kLocal = {"max-file", "max-size", "compress", "mode",
-                                               "max-buffer-size"};
+  static const std::set<std::string> kJsonFile = {"max-file",     "max-size", "compress",  "labels",
+                                                  "labels-regex", "env",      "env-regex", "tag"};
+  static const std::set<std::string> kLocal = {"max-file", "max-size", "compress"};
   return driver == "local" ? kLocal : kJsonFile;
 }
 
-void check_log_mode(const std::map<std::string, std::string>& options) {
-  const auto mode = options.find("mode");
-  const std::string value = mode == options.end() ? "" : mode->second;
-  if (!value.empty() && value != "blocking" && value != "non-blocking") {
-    base::fail(Kind::InvalidArgument, "logger: logging mode not supported: {}", value);
+/// What every driver has: how to write, and the cache that `docker logs` reads.
+void check_common_log_options(const LogOptions& options) {
+  const std::string mode = shipping::option(options, "mode");
+  if (!mode.empty() && mode != "blocking" && mode != "non-blocking") {
+    base::fail(Kind::InvalidArgument, "logger: logging mode not supported: {}", mode);
   }
-  if (options.contains("max-buffer-size") && value != "non-blocking") {
+  const auto buffer = options.find("max-buffer-size");
+  if (buffer != options.end() && mode != "non-blocking") {
     base::fail(Kind::InvalidArgument,
                "logger: max-buffer-size option is only supported with 'mode=non-blocking'");
   }
+  if (buffer != options.end()) {
+    try {
+      shipping::parse_bytes(buffer->second);
+    } catch (const base::Error& error) {
+      base::fail(Kind::InvalidArgument, "error parsing option max-buffer-size: {}", error.what());
+    }
+  }
+  const std::string disabled = shipping::option(options, "cache-disabled");
+  if (!disabled.empty() && !parse_bool(disabled)) {
+    base::fail(Kind::InvalidArgument, "invalid value for option cache-disabled: {}", disabled);
+  }
+}
+
+LogOptions without_common(LogOptions options) {
+  for (const char* name : {"mode", "max-buffer-size", "cache-disabled", "cache-max-size",
+                           "cache-max-file", "cache-compress"}) {
+    options.erase(name);
+  }
+  return options;
 }
 
 }  // namespace
@@ -94,25 +117,25 @@ SecurityOptions parse_security_options(const api::HostConfig& host, const Settin
   return options;
 }
 
+std::vector<std::string> Containers::log_drivers() {
+  std::vector<std::string> drivers = shipping::shipping_drivers();
+  for (const char* kept : {"json-file", "local", "none"}) drivers.emplace_back(kept);
+  std::ranges::sort(drivers);
+  return drivers;
+}
+
 void check_log_config(const api::LogConfig& config) {
-  static const std::set<std::string> kElsewhere = {"journald", "syslog", "gelf",   "fluentd",
-                                                   "awslogs",  "splunk", "gcplogs"};
+  static const std::set<std::string> kElsewhere = {"awslogs", "gcplogs"};
   const std::string& driver = config.type;
   if (driver == "none") return;
-  const auto options = config.config.value_or(std::map<std::string, std::string>{});
-  check_log_mode(options);
+  const LogOptions given = config.config.value_or(LogOptions{});
+  check_common_log_options(given);
   if (kElsewhere.contains(driver)) {
-    if (driver == "syslog" && options.contains("syslog-address") &&
-        options.at("syslog-address").find("://") == std::string::npos) {
-      base::fail(Kind::InvalidArgument, "unsupported scheme: ''");
-    }
     base::fail(Kind::NotImplemented, "logging driver {} is not supported by this engine",
                base::quoted(driver));
   }
-  if (driver != "json-file" && driver != "local") {
-    base::fail(Kind::InvalidArgument, "error looking up logging plugin {}: plugin {} not found",
-               driver, base::quoted(driver));
-  }
+  const LogOptions options = without_common(given);
+  if (driver != "json-file" && driver != "local") return shipping::check_options(driver, options);
   for (const auto& [name, value] : options) {
     if (options_of(driver).contains(name)) continue;
     if (driver == "local") {

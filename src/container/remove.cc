@@ -16,6 +16,8 @@ using base::Kind;
 
 constexpr int kRemoveAttempts = 5;
 constexpr std::int64_t kKillPatienceSeconds = 10;
+/// Docker: so long may a logging driver take for what is left.
+constexpr std::chrono::seconds kShippingPatience{10};
 
 /// A container on its way out; if the removal fails it is dead, and can be tried again.
 class Removing {
@@ -70,6 +72,7 @@ void discard_directories(const Containers::State& state, const std::string& id) 
 void Containers::State::remove_turned(const ContainerPointer& container, bool volumes) {
   const Record record = container->record();
   end_health(*container);
+  shipper.remove(record.id, kShippingPatience);
   // The row first: without it what is left on disk is rubbish that the next start sweeps.
   services.database.write(
       [&](store::Transaction& transaction) {

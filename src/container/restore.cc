@@ -166,6 +166,11 @@ void Containers::State::restore_one(const std::string& id, const std::string& na
     last.error = error.what();
     container->set_state(Exited{last});
   }
+  try {
+    ship_log(container->record(), container->view().run() ? Shipping::Running : Shipping::Ended);
+  } catch (const base::Error& error) {
+    base::log_error("container {}: {}", id, error.what());
+  }
 }
 
 void Containers::restore() {

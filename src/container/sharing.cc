@@ -56,17 +56,6 @@ void share_ipc(const Containers::State& state, const Record& record, Sharing& sh
   sharing.namespaces.shm_source = descriptor_path(sharing.shm);
 }
 
-network::PortMap published_ports(const api::HostConfig& host) {
-  network::PortMap ports;
-  for (const auto& [port, bindings] : host.port_bindings.value_or(api::PortBindings{})) {
-    auto& list = ports[network::Port::parse(port)].emplace();
-    for (const auto& binding : bindings.value_or(std::vector<api::PortBinding>{})) {
-      list.push_back({binding.host_ip, binding.host_port});
-    }
-  }
-  return ports;
-}
-
 /// Docker: --link on the default bridge is a line in /etc/hosts.
 void add_linked_hosts(const Containers::State& state, const Record& record, Lines& hosts) {
   for (const auto& [alias, id] : record.links) {
@@ -93,6 +82,17 @@ void add_linked_hosts(const Containers::State& state, const Record& record, Line
 }
 
 }  // namespace
+
+network::PortMap published_ports(const api::HostConfig& host) {
+  network::PortMap ports;
+  for (const auto& [port, bindings] : host.port_bindings.value_or(api::PortBindings{})) {
+    auto& list = ports[network::Port::parse(port)].emplace();
+    for (const auto& binding : bindings.value_or(std::vector<api::PortBinding>{})) {
+      list.push_back({binding.host_ip, binding.host_port});
+    }
+  }
+  return ports;
+}
 
 network::EndpointRequest endpoint_request(const std::string& name,
                                           const api::EndpointSettings& settings) {

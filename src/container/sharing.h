@@ -29,6 +29,9 @@ os::Fd make_shared_memory(const api::HostConfig& host);
 /// A path at which the supervisor finds what `fd` is open on.
 std::string descriptor_path(const os::Fd& fd);
 
+/// HostConfig.PortBindings as room network has them. Throws InvalidArgument.
+network::PortMap published_ports(const api::HostConfig& host);
+
 network::Sandbox join_networks(const Containers::State& state, const Record& record);
 
 }  // namespace wharf::container

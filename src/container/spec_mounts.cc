@@ -83,25 +83,9 @@ std::vector<OciMount> file_mounts(const SpecInput& input) {
   return mounts;
 }
 
-/// The defaults of a tmpfs, unless its own options say the opposite.
-Lines tmpfs_options(const MountSpec& mount) {
-  Lines given;
-  if (!mount.options.empty()) given = base::split(mount.options, ',');
-  Lines options;
-  for (const char* flag : {"noexec", "nosuid", "nodev"}) {
-    const std::string opposite = std::string(flag).substr(2);
-    const bool overridden = std::find(given.begin(), given.end(), opposite) != given.end();
-    if (!overridden) options.push_back(flag);
-  }
-  options.push_back("rprivate");
-  options.insert(options.end(), given.begin(), given.end());
-  if (!mount.writable) options.push_back("ro");
-  return options;
-}
-
 OciMount user_mount(const MountSpec& mount) {
   if (mount.type == MountSpec::Type::Tmpfs) {
-    return {mount.destination, "tmpfs", "tmpfs", tmpfs_options(mount)};
+    return {mount.destination, "tmpfs", "tmpfs", tmpfs_words(mount)};
   }
   Lines options = {mount.recursive ? "rbind" : "bind"};
   options.push_back(mount.propagation.empty() ? "rprivate" : mount.propagation);

@@ -190,6 +190,7 @@ void start_steps(Containers::State& state, Container& container, Starting& start
   const std::vector<os::Fd> sources = open_late_sources(state, starting.record);
   supervise::LaunchRequest request = prepare(state, container, starting);
   Run& run = *starting.run;
+  state.ship_log(starting.record, Containers::State::Shipping::Starting);
   state.publish_volumes(starting.record, "mount");
   run.task =
       state.services.supervisors.launch(std::move(request), state.events_of(self, run.number));
@@ -211,6 +212,7 @@ void Containers::State::start_turned(Container& container) {
     start_steps(*this, container, starting);
   } catch (const base::Error& error) {
     const base::Error told = start_error(error);
+    shipper.end(container.id);
     publish_network(starting.record, *starting.run, "disconnect");
     starting.run->sandbox = {};
     Ended last;

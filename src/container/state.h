@@ -20,6 +20,7 @@
 #include "layer/layers.h"
 #include "logs/watch.h"
 #include "network/networks.h"
+#include "shipping/shipper.h"
 #include "store/database.h"
 #include "supervise/client.h"
 #include "volume/volumes.h"
@@ -67,6 +68,10 @@ struct Containers::State {
   void close_roots_later(Container& container, const std::shared_ptr<Run>& run);
   void restart_later(const ContainerPointer& container, std::int64_t attempt);
 
+  /// Sends its log where its driver says, if it does (telling.cc). `ended`: only what is left.
+  enum class Shipping { Starting, Running, Ended };
+  void ship_log(const Record& record, Shipping when);
+
   // Telling (telling.cc).
 
   void publish(const Record& record, const std::string& action,
@@ -97,6 +102,7 @@ struct Containers::State {
   Settings settings;
   Services services;
   logs::Watch watch;
+  shipping::Shipper shipper{watch};
   SeccompFilters seccomp;
 
   mutable std::shared_mutex index_mutex;

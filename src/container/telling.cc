@@ -1,5 +1,7 @@
-// Events about containers, their networks and their volumes.
+// Events about containers, their networks and their volumes; and their logs to other places.
+#include "base/error.h"
 #include "base/event.h"
+#include "container/log_options.h"
 #include "container/state.h"
 
 namespace wharf::container {
@@ -43,6 +45,25 @@ void Containers::State::publish_volumes(const Record& record, const char* action
       attributes["driver"] = mount.driver;
     }
     services.events.publish({"volume", action, mount.name, std::move(attributes), {}});
+  }
+}
+
+void Containers::State::ship_log(const Record& record, Shipping when) {
+  if (!shipping::ships(record.host.log_config.type)) return;
+  const supervise::LogOptions files = log_options(record);
+  shipping::Request request;
+  request.subject = log_subject(record);
+  request.directory = directory(record.id);
+  request.name = files.name;
+  request.max_files = files.max_files;
+  request.connect = when == Shipping::Starting;
+  request.ended = when == Shipping::Ended;
+  try {
+    shipper.start(request);
+  } catch (const base::Error& error) {
+    base::fail(base::Kind::Internal,
+               "failed to create task for container: failed to initialize logging driver: {}",
+               error.what());
   }
 }
 

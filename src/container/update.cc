@@ -1,5 +1,7 @@
-// POST /containers/{id}/update: limits and the restart policy of a container, also while it runs.
+// POST /containers/{id}/update: limits and the restart policy of a container, also while it runs,
+// and what Amendment adds.
 #include "base/error.h"
+#include "container/amend.h"
 #include "container/checks.h"
 #include "container/spec.h"
 #include "container/state.h"
@@ -90,14 +92,25 @@ std::vector<std::string> Containers::update(std::string_view name,
   Record record = container->record();
   check_conflicts(*container, record.host, asked);
   apply(record.host, asked);
-  if (const auto run = container->view().run()) {
+  Amendment amendment(*state_, record, asked);
+  const auto run = container->view().run();
+  if (run) {
+    amendment.apply(*run);
     run->task.update(base::to_text(build_resources(record.host)));
+  } else {
+    amendment.apply_at_rest();
   }
   const std::string text = base::to_text(to_json(record));
   state_->services.database.write([&](store::Transaction& transaction) {
     transaction.run("UPDATE containers SET record = ? WHERE id = ?", {text, record.id});
   });
-  container->change_record([&](Record& changed) { changed.host = record.host; });
+  amendment.keep(*container);
+  container->change_record([&](Record& changed) {
+    changed.host = record.host;
+    changed.config = record.config;
+    changed.mounts = record.mounts;
+  });
+  if (run && amendment.changes_network()) state_->keep_run(*container, *run);
   state_->publish(record, "update");
   return warnings;
 }

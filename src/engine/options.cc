@@ -164,7 +164,10 @@ constexpr Option kOptions[] = {
     {"network-diagnostic-port", '\0', "network-diagnostic-port", Number, Refused,
      "TCP port number of the network diagnostic server", "0"},
     {"log-driver", '\0', "log-driver", Text, Built, "Default driver for container logs", ""},
-    {"log-opt", '\0', "log-opts", Pairs, Built, "Default log driver options for containers", ""},
+    {"log-opt", '\0', "log-opts", Pairs, Built,
+     "Default log driver options for containers (json-file keeps 3 files of 100m unless they say "
+     "else)",
+     ""},
     {"swarm-default-advertise-addr", '\0', "swarm-default-advertise-addr", Text, Harmless,
      "Set default address or interface for swarm advertised address", ""},
     {"node-generic-resource", '\0', "node-generic-resources", List, Harmless,

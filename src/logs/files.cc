@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "logs/line.h"
 #include "os/file.h"
 
 namespace wharf::logs {
@@ -12,6 +13,8 @@ namespace wharf::logs {
 namespace {
 
 constexpr std::size_t kChunk = 64 << 10;
+/// Records looked at where a search by time probes.
+constexpr int kProbed = 8;
 
 std::optional<os::Fd> open_if_exists(const os::Fd& directory, const std::string& name) {
   os::Fd file(WHARF_CALL(openat, directory.get(), name.c_str(),
@@ -19,18 +22,6 @@ std::optional<os::Fd> open_if_exists(const os::Fd& directory, const std::string&
   if (file.valid()) return file;
   if (errno == ENOENT) return std::nullopt;
   throw os::last_error("open log file {}", name);
-}
-
-std::optional<os::Fd> open_rotated(const os::Fd& directory, const std::string& name) {
-  if (auto plain = open_if_exists(directory, name)) return plain;
-  auto packed = open_if_exists(directory, name + ".gz");
-  if (!packed) return std::nullopt;
-  try {
-    return gunzip(*packed, directory);
-  } catch (const base::Error& damaged) {
-    base::log_warn("log file {}.gz is left out: {}", name, damaged.what());
-    return std::nullopt;
-  }
 }
 
 /// Where the last `records` records of `file` begin; `records` becomes what is still missing.
@@ -55,6 +46,36 @@ std::uint64_t offset_of_last(const os::Fd& file, std::uint64_t& records) {
   return 0;
 }
 
+/// Of the record that begins first after `offset`, and some after it. Pieces of a long line all
+/// bear the time of its first, so the latest of a few is taken.
+std::optional<base::Time> latest_after(const os::Fd& file, std::uint64_t offset) {
+  RecordReader reader(file.duplicate(), offset);
+  if (offset > 0) reader.next();
+  std::optional<base::Time> latest;
+  for (int i = 0; i < kProbed; ++i) {
+    const auto record = reader.next();
+    if (!record) break;
+    if (const auto line = decode(*record))
+      latest = std::max(latest.value_or(line->time), line->time);
+  }
+  return latest;
+}
+
+/// Where a record begins that has none of `since` or later before it.
+std::uint64_t offset_since(const os::Fd& file, base::Time since) {
+  std::uint64_t low = 0;
+  auto high = static_cast<std::uint64_t>(os::status(file).st_size);
+  while (high - low > kChunk) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    const auto latest = latest_after(file, middle);
+    (latest && *latest < since ? low : high) = middle;
+  }
+  if (low == 0) return 0;
+  RecordReader reader(file.duplicate(), low);
+  reader.next();
+  return reader.position();
+}
+
 }  // namespace
 
 RecordReader::RecordReader(os::Fd file, std::uint64_t offset)
@@ -70,6 +91,8 @@ bool RecordReader::fill() {
   buffer_.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
   if (got < 0) throw os::last_error("read log");
   offset_ += static_cast<std::uint64_t>(got);
+  // Whoever waits at the end of a quiet log holds no memory.
+  if (buffer_.empty()) buffer_ = std::string();
   return got > 0;
 }
 
@@ -101,43 +124,74 @@ void RecordReader::rewind_if_truncated() {
   begin_ = 0;
 }
 
-LogFiles::LogFiles(const os::Fd& directory, const std::string& name, std::uint32_t max_files) {
+LogFiles::LogFiles(const os::Fd& directory, const std::string& name, std::uint32_t max_files)
+    : directory_(directory.duplicate()) {
   // The newest first: if it is rotated meanwhile, it is met again as NAME.1, and known by inode.
   std::vector<ino_t> seen;
   for (std::uint32_t age = 0; age < std::max(max_files, 1U); ++age) {
-    auto file = age == 0 ? open_if_exists(directory, name)
-                         : open_rotated(directory, name + "." + std::to_string(age));
-    if (!file) {
+    const std::string rotated = age == 0 ? name : name + "." + std::to_string(age);
+    Part part{open_if_exists(directory, rotated).value_or(os::Fd())};
+    if (!part.file.valid() && age > 0) {
+      part.file = open_if_exists(directory, rotated + ".gz").value_or(os::Fd());
+      part.packed = true;
+    }
+    if (!part.file.valid()) {
       if (age == 0) continue;
       break;
     }
-    const ino_t inode = os::status(*file).st_ino;
+    const ino_t inode = os::status(part.file).st_ino;
     if (std::find(seen.begin(), seen.end(), inode) != seen.end()) continue;
     seen.push_back(inode);
-    files_.insert(files_.begin(), std::move(*file));
+    parts_.insert(parts_.begin(), std::move(part));
   }
-  offsets_.assign(files_.size(), 0);
+}
+
+const os::Fd& LogFiles::plain(Part& part) {
+  if (!std::exchange(part.packed, false)) return part.file;
+  try {
+    part.file = gunzip(part.file, directory_);
+  } catch (const base::Error& damaged) {
+    base::log_warn("a compressed log file is left out: {}", damaged.what());
+    part.offset = static_cast<std::uint64_t>(os::status(part.file).st_size);
+  }
+  return part.file;
 }
 
 void LogFiles::keep_last(std::uint64_t records) {
+  if (parts_.empty()) return;
   if (records == 0) {
-    if (files_.empty()) return;
-    at_ = files_.size() - 1;
-    offsets_[at_] = static_cast<std::uint64_t>(os::status(files_[at_]).st_size);
+    at_ = parts_.size() - 1;
+    parts_[at_].offset = static_cast<std::uint64_t>(os::status(parts_[at_].file).st_size);
     return;
   }
-  for (std::size_t i = files_.size(); i > 0; --i) {
-    offsets_[i - 1] = offset_of_last(files_[i - 1], records);
+  for (std::size_t i = parts_.size(); i > 0 && records > 0; --i) {
+    Part& part = parts_[i - 1];
+    plain(part);
     at_ = i - 1;
-    if (records == 0) return;
+    if (part.offset == 0) part.offset = offset_of_last(part.file, records);
+  }
+}
+
+void LogFiles::keep_since(base::Time time) {
+  for (std::size_t i = parts_.size(); i > 0; --i) {
+    Part& part = parts_[i - 1];
+    plain(part);
+    at_ = i - 1;
+    const auto first = latest_after(part.file, 0);
+    if (!first || *first >= time) continue;
+    part.offset = std::max(part.offset, offset_since(part.file, time));
+    return;
   }
 }
 
 std::optional<std::string> LogFiles::next() {
-  while (at_ < files_.size()) {
-    if (!reader_) reader_.emplace(std::move(files_[at_]), offsets_[at_]);
+  while (at_ < parts_.size()) {
+    if (!reader_) {
+      plain(parts_[at_]);
+      reader_.emplace(std::move(parts_[at_].file), parts_[at_].offset);
+    }
     if (auto record = reader_->next()) return record;
-    if (at_ + 1 == files_.size()) return std::nullopt;
+    if (at_ + 1 == parts_.size()) return std::nullopt;
     reader_.reset();
     ++at_;
   }
@@ -146,8 +200,19 @@ std::optional<std::string> LogFiles::next() {
 
 std::optional<RecordReader> LogFiles::newest() && {
   if (reader_) return std::move(reader_);
-  if (files_.empty()) return std::nullopt;
-  return RecordReader(std::move(files_.back()), offsets_.back());
+  if (parts_.empty()) return std::nullopt;
+  return RecordReader(std::move(parts_.back().file), parts_.back().offset);
+}
+
+std::uint64_t LogFiles::unread_bytes() const {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = at_; i < parts_.size(); ++i) {
+    const bool open = i == at_ && reader_;
+    const auto size =
+        static_cast<std::uint64_t>(os::status(open ? reader_->file() : parts_[i].file).st_size);
+    bytes += size - std::min(size, open ? reader_->position() : parts_[i].offset);
+  }
+  return bytes;
 }
 
 }  // namespace wharf::logs

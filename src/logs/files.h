@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "os/fd.h"
 
 namespace wharf::logs {
@@ -28,6 +29,9 @@ class RecordReader {
   std::optional<std::string> next();
 
   const os::Fd& file() const { return file_; }
+
+  /// Of the byte after the record that was returned last.
+  std::uint64_t position() const { return offset_ - (buffer_.size() - begin_); }
 
   /// The file has become shorter than what was read: it is read from its start again.
   void rewind_if_truncated();
@@ -48,8 +52,12 @@ class LogFiles {
   /// yet has no files. `max_files` bounds how far back is looked.
   LogFiles(const os::Fd& directory, const std::string& name, std::uint32_t max_files);
 
-  /// Skips all but the last `records`.
+  /// Skips all but the last `records`. Reads those alone.
   void keep_last(std::uint64_t records);
+
+  /// Skips most of what was logged before `time`, by halving: what is left begins at most some
+  /// 64 KiB before it, and nothing of it or later is skipped.
+  void keep_since(base::Time time);
 
   /// The next record; nothing at the end of the newest file.
   std::optional<std::string> next();
@@ -57,9 +65,23 @@ class LogFiles {
   /// The newest file where the reading ended, to be followed; nothing if there was none.
   std::optional<RecordReader> newest() &&;
 
+  /// The file of the record that next() returned last; null before the first.
+  const RecordReader* reader() const { return reader_ ? &*reader_ : nullptr; }
+
+  /// What next() has not returned yet; compressed files count as they are.
+  std::uint64_t unread_bytes() const;
+
  private:
-  std::vector<os::Fd> files_;
-  std::vector<std::uint64_t> offsets_;
+  /// A compressed file is unpacked only when something of it is wanted.
+  struct Part {
+    os::Fd file;
+    bool packed = false;
+    std::uint64_t offset = 0;
+  };
+  const os::Fd& plain(Part& part);
+
+  os::Fd directory_;
+  std::vector<Part> parts_;
   std::optional<RecordReader> reader_;
   std::size_t at_ = 0;
 };

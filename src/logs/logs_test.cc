@@ -72,6 +72,50 @@ TEST(LogFiles, ReadRotatedFilesOldestFirstAndTailFromTheEnd) {
   }
 }
 
+std::string record_at(std::int64_t second, int number) {
+  return fmt::format(R"({{"log":"{}\n","stream":"stdout","time":"{}"}})", number,
+                     base::rfc3339_nano({second * 1'000'000'000})) +
+         "\n";
+}
+
+TEST(LogFiles, FindWhatWasLoggedSinceAMomentWithoutReadingWhatIsBeforeIt) {
+  const os::TempDirectory dir;
+  constexpr int kRecords = 40'000;
+  std::string all;
+  for (int i = 0; i < kRecords; ++i) all += record_at(1'000'000 + i, i);
+  append(dir.path() / "l", all);
+  append(dir.path() / "l.1", record_at(999'998, -2) + record_at(999'999, -1));
+  append(dir.path() / "l.2.gz", "damaged");
+  const os::Fd fd = os::open_directory(dir.path());
+  for (const int wanted : {-1, 0, 1, 777, 20'000, kRecords - 1, kRecords}) {
+    LogFiles files(fd, "l", 3);
+    const base::Time since{(1'000'000 + wanted) * 1'000'000'000LL};
+    files.keep_since(since);
+    EXPECT_LT(files.unread_bytes(), all.size() / kRecords * (kRecords - wanted) + (128 << 10));
+    int first = kRecords;
+    while (const auto next = files.next()) {
+      const auto line = decode(*next);
+      if (line->time < since) continue;
+      first = std::stoi(line->text);
+      break;
+    }
+    EXPECT_EQ(first, wanted);
+  }
+}
+
+TEST(LogFiles, LeaveAPieceOfALongLineOutOfTheSearchByTime) {
+  const os::TempDirectory dir;
+  std::string all;
+  for (int i = 0; i < 20'000; ++i) all += record_at(i % 3 == 0 ? 1 : 1'000'000 + i, i);
+  append(dir.path() / "l", all);
+  LogFiles files(os::open_directory(dir.path()), "l", 1);
+  const base::Time since{1'010'000 * 1'000'000'000LL};
+  files.keep_since(since);
+  int seen = 0;
+  while (const auto next = files.next()) seen += decode(*next)->time >= since ? 1 : 0;
+  EXPECT_EQ(seen, 6'667);
+}
+
 TEST(LogFiles, WithoutAFileHaveNoRecords) {
   const os::TempDirectory dir;
   LogFiles none(os::open_directory(dir.path()), "l", 3);

@@ -121,8 +121,10 @@ void DnsServer::Listener::close() {
   }
   server_->epoll_.remove(desk_->datagrams);
   server_->epoll_.remove(desk_->connections);
-  const std::lock_guard lock(desk_->mutex);
-  desk_->closed = true;
+  {
+    const std::lock_guard lock(desk_->mutex);
+    desk_->closed = true;
+  }
   desk_.reset();
 }
 

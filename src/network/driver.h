@@ -50,8 +50,10 @@ class Driver {
   /// of it stays.
   virtual void plug(const Network& network, const InterfacePlan& plan, NetworkNamespace& netns) = 0;
 
-  /// Publishes ports of the container that has `address` on this network.
-  virtual Publication publish(const Network& network, Ipv4 address, const PortMap& ports) = 0;
+  /// Publishes ports of the container that has `address` on this network, in place of what
+  /// `publication` holds; on an error that stays as it was.
+  virtual void publish(const Network& network, Ipv4 address, const PortMap& ports,
+                       Publication& publication) = 0;
   virtual Publication restore_publication(Ipv4 address, const base::Json& record) = 0;
 };
 

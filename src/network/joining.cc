@@ -179,8 +179,8 @@ void publish_ports(SandboxState& sandbox) {
   const EndpointState* by = sandbox.gateway();
   if (!by) return;  // Docker: ports of a container without a way out are not published.
   try {
-    sandbox.publication = by->entry().driver->publish(by->entry().network, by->lease.address(),
-                                                      wanted_ports(sandbox.request));
+    by->entry().driver->publish(by->entry().network, by->lease.address(),
+                                wanted_ports(sandbox.request), sandbox.publication);
   } catch (const base::Error&) {
     rethrow_with(
         fmt::format("driver failed programming external connectivity on endpoint {} ({}): ",
@@ -286,6 +286,17 @@ void Networks::connect(Sandbox& sandbox, const EndpointRequest& request) {
   if (to.publication.empty()) publish_ports(to);
   serve_names(to);
   state_->publish("connect", *entry, to.request.container_id);
+}
+
+void Networks::publish(Sandbox& sandbox, const PortMap& published) {
+  SandboxState& of = *sandbox.state();
+  const PortMap before = std::exchange(of.request.published, published);
+  try {
+    publish_ports(of);
+  } catch (const base::Error&) {
+    of.request.published = before;
+    throw;
+  }
 }
 
 void Networks::disconnect(Sandbox& sandbox, std::string_view network) {

@@ -51,6 +51,10 @@ class Networks {
   void connect(Sandbox& sandbox, const EndpointRequest& endpoint);
   void disconnect(Sandbox& sandbox, std::string_view network);
 
+  /// Live: publishes these ports in place of those that are published. Throws as join() does, and
+  /// then nothing has changed.
+  void publish(Sandbox& sandbox, const PortMap& published);
+
   /// A running container has another name now: so it is found by that one.
   void rename(Sandbox& sandbox, const std::string& name);
 

@@ -101,6 +101,44 @@ TEST(PublishedPort, IsReachedFromOutsideFromTheHostOnLoopbackAndByHairpin) {
   });
 }
 
+TEST(PublishedPort, ChangesWhileTheContainerRunsAllOrNothing) {
+  in_new_world([] {
+    Daemon daemon;
+    JoinRequest request = on_bridge("web");
+    request.published = lab::publish("80", "127.0.0.1", "8080");
+    request.published[Port::parse("90")] = {PortBinding{"127.0.0.1", ""}};
+    Sandbox web = daemon.networks->join(request);
+    Server first(web.netns(), SOCK_STREAM, 80, "first");
+    Server second(web.netns(), SOCK_STREAM, 81, "second");
+    const PortMap before = web.ports();
+    const std::string chosen = before.at(Port::parse("90"))->front().host_port;
+    PortMap wanted = request.published;
+    wanted[Port::parse("81")] = {PortBinding{"127.0.0.1", "8081"}};
+    daemon.networks->publish(web, wanted);
+    EXPECT_EQ(ask(SOCK_STREAM, "127.0.0.1", 8080), "first 172.17.0.1");
+    EXPECT_EQ(ask(SOCK_STREAM, "127.0.0.1", 8081), "second 172.17.0.1");
+    EXPECT_EQ(web.ports().at(Port::parse("90"))->front().host_port, chosen);
+
+    // A host port that leads elsewhere from now on, and one that is no longer published.
+    wanted = lab::publish("81", "127.0.0.1", "8080");
+    daemon.networks->publish(web, wanted);
+    EXPECT_EQ(ask(SOCK_STREAM, "127.0.0.1", 8080), "second 172.17.0.1");
+    EXPECT_EQ(ask(SOCK_STREAM, "127.0.0.1", 8081), "refused");
+    EXPECT_EQ(web.ports().size(), 1U);
+
+    Sandbox other = daemon.networks->join(on_bridge("other"));
+    daemon.networks->publish(other, lab::publish("80", "127.0.0.1", "9000"));
+    wanted[Port::parse("80")] = {PortBinding{"127.0.0.1", "9001"},
+                                 PortBinding{"127.0.0.1", "9000"}};
+    EXPECT_THROW(daemon.networks->publish(web, wanted), base::Error);
+    EXPECT_EQ(ask(SOCK_STREAM, "127.0.0.1", 8080), "second 172.17.0.1");
+    EXPECT_EQ(ask(SOCK_STREAM, "127.0.0.1", 9001), "refused");
+    daemon.networks->publish(web, {});
+    EXPECT_EQ(ask(SOCK_STREAM, "127.0.0.1", 8080), "refused");
+    daemon.networks->publish(other, lab::publish("80", "127.0.0.1", "8080"));
+  });
+}
+
 TEST(PublishedPort, WorksForUdp) {
   in_new_world([] {
     Outside outside;

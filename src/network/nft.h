@@ -77,6 +77,8 @@ struct NftTarget {
   std::uint16_t port = 0;
   Ipv4 to_address;
   std::uint16_t to_port = 0;
+
+  bool operator==(const NftTarget&) const = default;
 };
 
 struct NftBaseChain {

@@ -15,6 +15,13 @@
 
 namespace wharf::network {
 
+/// What to publish for the container that has this address.
+struct PublishRequest {
+  Ipv4 container;
+  PortMap wanted;
+  std::vector<std::string> default_addresses;  ///< Where a binding names none.
+};
+
 class Publication {
  public:
   Publication() = default;
@@ -22,10 +29,10 @@ class Publication {
   Publication& operator=(Publication&& other) noexcept;
   ~Publication();
 
-  /// Reserves and translates what `wanted` asks for, all or nothing. An empty host address is
-  /// `default_addresses`. Throws what PortTable::reserve throws.
-  static Publication make(Firewall& firewall, PortTable& ports, Ipv4 container,
-                          const PortMap& wanted, const std::vector<std::string>& default_addresses);
+  /// Reserves and translates what is wanted, and gives back what no longer is, all or nothing. A
+  /// host port that is wanted again is kept, also one that was chosen freely, and so are the
+  /// connections to it. Throws what PortTable::reserve throws.
+  void change(Firewall& firewall, PortTable& ports, const PublishRequest& request);
 
   /// After a restart, from record(). The firewall gets it with its next rebuild.
   static Publication restore(Firewall& firewall, PortTable& ports, Ipv4 container,
@@ -42,12 +49,19 @@ class Publication {
     Port port;
     PortReservation reservation;
   };
+  using Targets = std::vector<NftTarget>;
+
+  static Targets targets_of(const Entry& entry, Ipv4 container);
+  Entry* held_for(const Port& port, const PortChoice& choice, const std::vector<Entry*>& used);
+  static std::vector<Port> lead_to(const std::vector<Entry*>& entries,
+                                   const std::vector<Port>& ports);
+  void translate(const Targets& targets);
   void add(const Port& port, PortReservation reservation, Ipv4 container);
   void withdraw();
 
   Firewall* firewall_ = nullptr;
   std::vector<Entry> entries_;
-  std::vector<NftTarget> targets_;
+  Targets targets_;
 };
 
 }  // namespace wharf::network

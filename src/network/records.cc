@@ -72,13 +72,19 @@ struct Fields<network::DnsSettings> {
 namespace wharf::network {
 namespace {
 
-/// The part of a JoinRequest that is plain; ports are written as text beside it.
+struct KeptBinding {
+  std::string port, host_ip, host_port;
+};
+
+/// A JoinRequest, its ports as text.
 struct KeptRequest {
   std::string id, name, hostname, domainname;
   DnsSettings dns;
   std::vector<LinkedHost> links;
   std::vector<std::string> extra_hosts;
   std::vector<std::string> exposed;
+  std::vector<KeptBinding> published;
+  bool publish_all = false;
 };
 
 }  // namespace
@@ -86,12 +92,20 @@ struct KeptRequest {
 
 namespace wharf::base {
 template <>
+struct Fields<network::KeptBinding> {
+  using T = network::KeptBinding;
+  static constexpr auto table = std::make_tuple(
+      field("Port", &T::port), field("HostIP", &T::host_ip), field("HostPort", &T::host_port));
+};
+
+template <>
 struct Fields<network::KeptRequest> {
   using T = network::KeptRequest;
   static constexpr auto table = std::make_tuple(
       field("ID", &T::id), field("Name", &T::name), field("Hostname", &T::hostname),
       field("Domainname", &T::domainname), field("DNS", &T::dns), field("Links", &T::links),
-      field("ExtraHosts", &T::extra_hosts), field("Exposed", &T::exposed));
+      field("ExtraHosts", &T::extra_hosts), field("Exposed", &T::exposed),
+      field("Published", &T::published), field("PublishAll", &T::publish_all));
 };
 }  // namespace wharf::base
 
@@ -121,12 +135,21 @@ EndpointInfo endpoint_info(const base::Json& json) {
 }
 
 base::Json to_json(const JoinRequest& request) {
-  KeptRequest kept{
-      request.container_id, request.container_name, request.hostname,    request.domainname,
-      request.dns,          request.links,          request.extra_hosts, {}};
+  KeptRequest kept{request.container_id,
+                   request.container_name,
+                   request.hostname,
+                   request.domainname,
+                   request.dns,
+                   request.links,
+                   request.extra_hosts,
+                   {},
+                   {},
+                   request.publish_all};
   for (const Port& port : request.exposed) kept.exposed.push_back(port.text());
   for (const auto& [port, bindings] : request.published) {
     if (!bindings) kept.exposed.push_back(port.text());
+    for (const PortBinding& binding : bindings.value_or(std::vector<PortBinding>{}))
+      kept.published.push_back({port.text(), binding.host_ip, binding.host_port});
   }
   return base::to_json(kept);
 }
@@ -142,6 +165,12 @@ JoinRequest join_request(const base::Json& json) {
   request.links = kept.links;
   request.extra_hosts = kept.extra_hosts;
   for (const std::string& text : kept.exposed) request.exposed.push_back(Port::parse(text));
+  for (const KeptBinding& each : kept.published) {
+    auto& bindings = request.published[Port::parse(each.port)];
+    if (!bindings) bindings.emplace();
+    bindings->push_back({each.host_ip, each.host_port});
+  }
+  request.publish_all = kept.publish_all;
   return request;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/ids.h"
+#include "base/strings.h"
 #include "os/tree.h"
 
 namespace wharf::os {
@@ -49,6 +50,17 @@ Fd open_directory(const Path& path) {
 
 Fd open_in_root(const Fd& root, std::string_view path, int flags, mode_t mode) {
   return open_resolved(root, path, flags, mode, RESOLVE_IN_ROOT);
+}
+
+void make_directories_in_root(const Fd& root, std::string_view path) {
+  std::string so_far;
+  for (const std::string& part : base::split(path, '/')) {
+    if (part.empty()) continue;
+    const Fd parent = open_in_root(root, so_far.empty() ? "/" : so_far, O_PATH | O_DIRECTORY);
+    if (WHARF_CALL(mkdirat, parent.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
+      throw last_error("mkdir {}", path);
+    so_far += "/" + part;
+  }
 }
 
 Fd open_beneath(const Fd& root, std::string_view path, int flags, mode_t mode) {

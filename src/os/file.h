@@ -29,6 +29,9 @@ Fd open_directory(const Path& path);
 /// `path` as a process whose root is `root` would see it: links resolve inside.
 Fd open_in_root(const Fd& root, std::string_view path, int flags, mode_t mode = 0);
 
+/// mkdir -p of `path` inside `root`, each component resolved there.
+void make_directories_in_root(const Fd& root, std::string_view path);
+
 /// As above, but nothing may lead above `root`: such a path is EXDEV.
 Fd open_beneath(const Fd& root, std::string_view path, int flags, mode_t mode = 0);
 

@@ -123,6 +123,13 @@ void DetachedMount::set_flags(MountFlags flags, Depth depth) {
         "set mount flags");
 }
 
+void DetachedMount::set_propagation(unsigned long propagation, Depth depth) {
+  mount_attr attributes{};
+  attributes.propagation = propagation;
+  check(WHARF_CALL(mount_setattr, fd_.get(), "", at_flags(depth), &attributes, sizeof attributes),
+        "set propagation of mount");
+}
+
 void DetachedMount::map_ids(const Fd& user_namespace, Depth depth) {
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_IDMAP;

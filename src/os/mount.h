@@ -59,6 +59,10 @@ class DetachedMount {
   /// Sets the flags that are true; the others stay as the source had them.
   void set_flags(MountFlags flags, Depth depth);
 
+  /// What comes and goes below: MS_PRIVATE, MS_SLAVE, MS_SHARED of mount(2). A copy of a shared
+  /// mount is in its group until told otherwise.
+  void set_propagation(unsigned long propagation, Depth depth);
+
   /// Shifts file ownership through `user_namespace`: an id-mapped mount. Not for overlays
   /// themselves (EINVAL): map their layers.
   void map_ids(const Fd& user_namespace, Depth depth);

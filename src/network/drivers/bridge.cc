@@ -171,9 +171,10 @@ std::vector<std::string> BridgeDriver::default_addresses(const BridgeOptions& op
   return all;
 }
 
-Publication BridgeDriver::publish(const Network& network, Ipv4 address, const PortMap& ports) {
-  return Publication::make(firewall_, ports_, address, ports,
-                           default_addresses(bridge_of(network).options));
+void BridgeDriver::publish(const Network& network, Ipv4 address, const PortMap& ports,
+                           Publication& publication) {
+  publication.change(firewall_, ports_,
+                     {address, ports, default_addresses(bridge_of(network).options)});
 }
 
 Publication BridgeDriver::restore_publication(Ipv4 address, const base::Json& record) {

@@ -28,7 +28,8 @@ class BridgeDriver : public Driver {
   void add(const Network& network) override;
   void remove(const Network& network) override;
   void plug(const Network& network, const InterfacePlan& plan, NetworkNamespace& netns) override;
-  Publication publish(const Network& network, Ipv4 address, const PortMap& ports) override;
+  void publish(const Network& network, Ipv4 address, const PortMap& ports,
+               Publication& publication) override;
   Publication restore_publication(Ipv4 address, const base::Json& record) override;
 
   /// Removes bridges of ours that belong to no network that was added.

@@ -19,7 +19,7 @@ class FixedDriver : public Driver {
   void add(const Network&) override {}
   void remove(const Network&) override {}
   void plug(const Network& network, const InterfacePlan& plan, NetworkNamespace& netns) override;
-  Publication publish(const Network&, Ipv4, const PortMap&) override { return {}; }
+  void publish(const Network&, Ipv4, const PortMap&, Publication&) override {}
   Publication restore_publication(Ipv4, const base::Json&) override { return {}; }
 
  private:
