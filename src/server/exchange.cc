@@ -135,6 +135,8 @@ http::Hijacked Exchange::hijack(std::string_view content_type, HijackHeaders wit
     for (const auto& [name, value] : usual_headers())
       answer += fmt::format("{}: {}\r\n", name, value);
   }
+  // dockerode sends an attach's options as a body as well: that is no input of the container.
+  if (head_.content_length > 0) (void)body().read_all(kJsonBodyLimit);
   http::Hijacked hijacked = take_connection();
   os::write_all(hijacked.socket, answer + "\r\n");
   return hijacked;
