@@ -126,7 +126,9 @@ base::Json to_json(const ContainerSummary& summary) {
   return base::to_json(summary);
 }
 std::string to_text(const std::vector<ContainerSummary>& summaries) {
+  constexpr std::size_t kUsual = 2048;
   std::string text;
+  text.reserve(summaries.size() * kUsual);
   base::append_text(text, summaries);
   return text;
 }

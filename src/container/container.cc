@@ -72,6 +72,10 @@ Record Container::record() const {
   return *shared_record();
 }
 
+void Container::wait_for_roots_closed() const {
+  if (roots_closed_.valid()) roots_closed_.wait();
+}
+
 std::shared_ptr<const Record> Container::shared_record() const {
   const std::lock_guard lock(mutex_);
   return record_;

@@ -102,9 +102,7 @@ struct View {
 class Container : public std::enable_shared_from_this<Container> {
  public:
   Container(Record record, State state)
-      : id(record.id),
-        record_(std::make_shared<const Record>(std::move(record))),
-        state_(std::move(state)) {}
+      : id(record.id), record_(std::make_shared<Record>(std::move(record))), state_(state) {}
 
   const std::string id;
 
@@ -124,8 +122,7 @@ class Container : public std::enable_shared_from_this<Container> {
 
   View view() const;
   Record record() const;
-  /// As it is now; a change makes another one.
-  std::shared_ptr<const Record> shared_record() const;
+  std::shared_ptr<const Record> shared_record() const;  ///< A change makes another one.
   std::string name() const;
 
   // By who holds the Turn.
@@ -136,9 +133,7 @@ class Container : public std::enable_shared_from_this<Container> {
   void change_record(const std::function<void(Record&)>& change);
   /// When the root of the last run has left: its writable layer has one user at a time.
   void set_roots_closed(std::shared_future<void> closed) { roots_closed_ = std::move(closed); }
-  void wait_for_roots_closed() const {
-    if (roots_closed_.valid()) roots_closed_.wait();
-  }
+  void wait_for_roots_closed() const;
 
   // By anyone.
 
