@@ -1,6 +1,7 @@
 """docker commit: what a container changed, as an image."""
 import json
 import threading
+import time
 
 import pytest
 
@@ -134,7 +135,9 @@ def test_bad_requests_leave_nothing(daemon, query, body, status):
 
 def test_a_busy_container_is_paused_meanwhile_and_goes_on(daemon):
     name = daemon.out("run", "-d", "busybox", "sh", "-c", "i=0; while true; do i=$((i+1)); echo $i > /t; mv /t /a; echo $i > /t; mv /t /b; done")
-    watcher = daemon.spawn("events", "--filter", f"container={name}", "--format", "{{.Action}}", text=True)
+    # With --since, as what happens before the client is there must not be missed.
+    wanted = [word for event in ("pause", "unpause", "commit") for word in ("--filter", f"event={event}")]
+    watcher = daemon.spawn("events", "--since", str(int(time.time()) - 5), "--filter", f"container={name}", *wanted, "--format", "{{.Action}}", text=True)
     for number in range(3):
         commit(daemon, name, f"busy:{number}")
     assert [watcher.stdout.readline().strip() for _ in range(9)] == ["pause", "unpause", "commit"] * 3

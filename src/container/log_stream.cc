@@ -22,7 +22,13 @@ class JsonFileLog : public Log {
     const Record record = container_->record();
     tty_ = record.config.tty;
     options_ = log_options(record);
-    directory_ = os::open_directory(state_.directory(container_->id));
+    try {
+      directory_ = os::open_directory(state_.directory(container_->id));
+    } catch (const base::Error& error) {
+      if (error.error_number() != ENOENT) throw;
+      // It is being removed this moment.
+      base::fail(base::Kind::NotFound, "No such container: {}", container_->id);
+    }
   }
 
   bool raw() const override { return tty_; }
