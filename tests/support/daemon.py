@@ -73,7 +73,11 @@ class Daemon:
 
     def stop(self, seconds=20):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(seconds)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()  # So that it is in no later test's way.
+            raise
 
     def restart(self):
         self.kill()
@@ -146,6 +150,7 @@ class Daemon:
     def destroy(self):
         if self.process and self.process.poll() is None:
             self.remove_containers()
+            self.docker("network", "prune", "-f", check=False)
             self.stop()
         for pid in inventory.supervisors(self):  # Of containers whose record a test destroyed.
             os.kill(int(pid), signal.SIGKILL)
