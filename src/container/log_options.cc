@@ -73,20 +73,8 @@ void set_rotation(supervise::LogOptions& log, const Options& options, const std:
 }  // namespace
 
 std::int64_t parse_size(const std::string& text) {
-  double value = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  std::string unit = base::lower(
-      base::trim(std::string_view(end, static_cast<std::size_t>(text.data() + text.size() - end))));
-  if (unit.ends_with("ib")) unit = unit.substr(0, unit.size() - 2);
-  if (unit.ends_with("b")) unit.pop_back();
-  static constexpr std::string_view kUnits = "kmgtp";
-  const std::size_t power = unit.size() == 1 ? kUnits.find(unit[0]) + 1 : 0;
-  const bool known = unit.empty() || (unit.size() == 1 && power > 0);
-  const double bytes = value * static_cast<double>(1ULL << (10 * power));
-  if (failed != std::errc() || !known || bytes > 9e18 || (value < 0 && value != -1)) {
-    base::fail(Kind::InvalidArgument, "invalid size: '{}'", text);
-  }
-  return static_cast<std::int64_t>(bytes);
+  constexpr std::int64_t kUnlimited = -1;
+  return text == "-1" ? kUnlimited : shipping::parse_bytes(text);
 }
 
 shipping::Subject log_subject(const Record& record) {
