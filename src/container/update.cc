@@ -92,8 +92,8 @@ std::vector<std::string> Containers::update(std::string_view name,
   Record record = container->record();
   check_conflicts(*container, record.host, asked);
   apply(record.host, asked);
-  Amendment amendment(*state_, record, asked);
   const auto run = container->view().run();
+  Amendment amendment(*state_, record, asked);  // After the run: what it undoes, it undoes there.
   if (run) {
     amendment.apply(*run);
     run->task.update(base::to_text(build_resources(record.host)));
