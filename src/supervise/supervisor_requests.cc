@@ -75,7 +75,8 @@ void Supervisor::request(std::span<char> message, Descriptors& descriptors) {
   wire::Document document;
   const bool exists =
       stage_ == Stage::Created || stage_ == Stage::Starting || stage_ == Stage::Running;
-  if (!exists) {
+  // Compression goes on for a moment after the end: see tell().
+  if (!exists && head.type != wire::Type::Compressed) {
     errno = ESRCH;
     return refuse_errno(head.number, "request", "container is not running");
   }
@@ -153,7 +154,7 @@ void Supervisor::numbers_request(const wire::Numbers& numbers) {
                            static_cast<std::uint16_t>(numbers.second));
       break;
     case wire::Type::Compressed:
-      log_.compressed(numbers.id, numbers.first == 1);
+      compressed(numbers.id, numbers.first == 1);
       good = true;
       break;
     default:
