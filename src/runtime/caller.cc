@@ -166,6 +166,15 @@ bool open_root_early(const oci::Spec& spec, const Inputs& inputs, Opened& opened
   return opened.root >= 0 || failure.because_of_errno("open root file system ", path.view());
 }
 
+/// A new process waits on its parent's processor until the parent sleeps, also where another
+/// is idle, and the parent has the cgroup to make: so init begins on another.
+void begin_elsewhere(Init& init, pid_t pid) {
+  cpu_set_t others = init.processors;
+  CPU_CLR(static_cast<unsigned>(::sched_getcpu()), &others);
+  if (init.elsewhere && CPU_COUNT(&others) > 0)
+    (void)::sched_setaffinity(pid, sizeof others, &others);
+}
+
 pid_t clone_init(Init& init, Opened& opened, Task& task, Failure& failure) {
   clone_args arguments{};
   arguments.flags = init.new_namespaces | CLONE_PIDFD;
@@ -175,12 +184,14 @@ pid_t clone_init(Init& init, Opened& opened, Task& task, Failure& failure) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(init.group.unified_directory());
   }
+  init.elsewhere = ::sched_getaffinity(0, sizeof init.processors, &init.processors) == 0;
   const long pid = kernel::clone3(arguments);
   if (pid == 0) {
     ::close(opened.channel[0]);
     run_init(init);
   }
   if (pid < 0) (void)failure.because_of_errno("make namespaces");
+  if (pid > 0) begin_elsewhere(init, static_cast<pid_t>(pid));
   return static_cast<pid_t>(pid);
 }
 

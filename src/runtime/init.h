@@ -4,6 +4,8 @@
 // returns after a failure. The steps are in init.cc; each file beside it is one subject.
 #pragma once
 
+#include <sched.h>
+
 #include "runtime/launch.h"
 #include "runtime/report.h"
 
@@ -34,6 +36,9 @@ struct Init {
   int sources[kMaxMounts];
   int root_source = -1;
   bool cgroup_ready = false;
+  /// Where the caller may run, and so the container; init begins on fewer (begin_elsewhere).
+  cpu_set_t processors{};
+  bool elsewhere = false;
 
   bool in_user_namespace() const;
 };
