@@ -108,6 +108,8 @@ class Supervisor {
   void tell();
   bool tell_one(wire::Event& event, wire::Type type, std::span<const int> descriptors);
   void tell_rotations();
+  void compressed(std::uint64_t rotation, bool whole);
+  bool compresses_still();
 
   Stage stage_ = Stage::Waiting;
   Poller poller_;
@@ -152,6 +154,8 @@ class Supervisor {
   bool exit_told_ = false;
   bool introduced_ = false;  // wharfd has the pidfd of PID 1.
   std::uint64_t rotations_told_ = 0;
+  std::uint64_t compressing_ = 0;  ///< The rotation that wharfd has in hand, or 0.
+  std::int64_t compressing_until_ms_ = 0;
   std::int64_t telling_until_ms_ = 0;
 
   alignas(8) char message_[wire::kMaxMessageBytes];

@@ -72,7 +72,9 @@ void Supervisor::request(std::span<char> message, Descriptors& descriptors) {
   wire::Numbers numbers;
   wire::Attach attach_message;
   wire::Document document;
-  if (stage_ != Stage::Starting && stage_ != Stage::Running) {
+  const bool exists = stage_ == Stage::Starting || stage_ == Stage::Running;
+  // Compression goes on for a moment after the end: see tell().
+  if (!exists && head.type != wire::Type::Compressed) {
     errno = ESRCH;
     return refuse_errno(head.number, "request", "container is not running");
   }
@@ -148,7 +150,7 @@ void Supervisor::numbers_request(const wire::Numbers& numbers) {
                            static_cast<std::uint16_t>(numbers.second));
       break;
     case wire::Type::Compressed:
-      log_.compressed(numbers.id, numbers.first == 1);
+      compressed(numbers.id, numbers.first == 1);
       good = true;
       break;
     default:

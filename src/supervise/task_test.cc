@@ -242,8 +242,8 @@ TEST_F(ContainerTest, ItsScoreForTheOomKillerIsNotTheSupervisors) {
   EXPECT_EQ(logged(), "0\n");
 }
 
-TEST_F(ContainerTest, TurnsItsLogOverAndHasItCompressed) {
-  LaunchRequest wanted = request("seq 1 30000; sleep 1");
+TEST_F(ContainerTest, TurnsItsLogOverAndHasItCompressedThoughItEndsAtOnce) {
+  LaunchRequest wanted = request("seq 1 30000");
   wanted.log.max_size_bytes = 500'000;
   wanted.log.max_files = 3;
   wanted.log.compress = true;
@@ -253,6 +253,8 @@ TEST_F(ContainerTest, TurnsItsLogOverAndHasItCompressed) {
   EXPECT_TRUE(std::filesystem::exists(log_.string() + ".1.gz"));
   EXPECT_TRUE(std::filesystem::exists(log_.string() + ".2.gz"));
   EXPECT_FALSE(std::filesystem::exists(log_.string() + ".1"));
+  EXPECT_FALSE(std::filesystem::exists(log_.string() + ".2"));
+  EXPECT_FALSE(std::filesystem::exists(log_.string() + ".gz.tmp"));
   EXPECT_FALSE(std::filesystem::exists(log_.string() + ".3"));
   EXPECT_NE(logged().find("30000\n"), std::string::npos);
 }
