@@ -92,6 +92,7 @@ class Supervisor {
   void adopt_container();
   void release_config();
   runtime::HookState hook_state(std::string_view status) const;
+  runtime::Listener listener(std::string_view status) const;
 
   // supervisor_talk.cc: connections, answers, events.
   void accept_connection();
@@ -122,6 +123,7 @@ class Supervisor {
   int rootfs_ = -1;
   int network_namespace_ = -1;
   int seccomp_ = -1;
+  unsigned seccomp_flags_ = 0;
   int memory_event_ = -1;
   int child_stdio_[3] = {-1, -1, -1};
 

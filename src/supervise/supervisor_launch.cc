@@ -179,7 +179,13 @@ bool Supervisor::create(base::Failure& failure) {
   inputs_.id = id_.view();
   inputs_.rootfs = rootfs_;
   inputs_.network_namespace = network_namespace_;
+  // A profile with flags or an agent comes in the config; execs need it compiled as well.
+  if (seccomp_ < 0 && spec_->seccomp != nullptr) {
+    seccomp_ = runtime::compile_seccomp_file(*spec_->seccomp, seccomp_flags_, failure);
+    if (failure.failed()) return false;
+  }
   inputs_.seccomp = seccomp_;
+  inputs_.seccomp_flags = seccomp_flags_;
   inputs_.end_with_caller = true;
   for (unsigned i = 0; i < 3; ++i) inputs_.stdio[i] = child_stdio_[i];
   const bool made = runtime::create_container(*spec_, inputs_, group_, task_, failure);
@@ -202,7 +208,9 @@ void Supervisor::adopt_container() {
   memory_event_ = group_.oom_event();
   if (memory_event_ >= 0) poller_.watch(memory_event_, EPOLLIN, {Source::MemoryShort, 0});
   poller_.watch(task_.pidfd, EPOLLIN, {Source::Init, 0});
-  if (spec_->hooks.poststart.empty() && spec_->hooks.poststop.empty()) release_config();
+  const bool needed = !spec_->hooks.poststart.empty() || !spec_->hooks.poststop.empty() ||
+                      !listener("created").path.empty();
+  if (!needed) release_config();
   answer(launch_number_);
   release_stack();
 }
@@ -212,6 +220,11 @@ void Supervisor::release_config() {
   config_arena_.release();
   munmap(config_text_.data(), config_text_.size());
   config_text_ = {};
+}
+
+runtime::Listener Supervisor::listener(std::string_view status) const {
+  if (spec_ == nullptr) return {};
+  return runtime::listener_of(*spec_, hook_state(status));
 }
 
 runtime::HookState Supervisor::hook_state(std::string_view status) const {

@@ -183,7 +183,7 @@ void Supervisor::start(std::uint32_t number) {
 void Supervisor::start_ready() {
   base::Failure failure;
   poller_.forget(task_.channel);
-  if (!runtime::finish_start(task_, failure)) return start_failed(failure);
+  if (!runtime::finish_start(task_, listener("created"), failure)) return start_failed(failure);
   stage_ = Stage::Running;
   state_ = wire::State::Running;
   if (spec_) {
@@ -222,6 +222,8 @@ void Supervisor::exec(const wire::Document& message, Descriptors& descriptors) {
   target.namespaces = namespaces_;
   target.group = &group_;
   target.seccomp = seccomp_;
+  target.seccomp_flags = seccomp_flags_;
+  target.listener = listener("running");
   target.end_with_caller = true;
   ExecStart start;
   start.process_json = document.text();
