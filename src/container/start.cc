@@ -178,10 +178,13 @@ supervise::LaunchRequest prepare(Containers::State& state, Container& container,
   input.init_program = find_init(state.settings, record.host);
 
   supervise::LaunchRequest request = launch_request(state, container, record);
-  request.config_json = base::to_text(build_spec(input));
+  SeccompFilter filter = state.seccomp.filter(record.host, input.security);
+  base::Json spec = build_spec(input);
+  if (!filter.profile.is_null()) spec.at("linux").as_object()["seccomp"] = filter.profile;
+  request.config_json = base::to_text(spec);
   request.rootfs = std::move(rootfs).release();
   if (input.own_network) request.network_namespace = run.sandbox.netns().duplicate();
-  request.seccomp = state.seccomp.filter(record.host, input.security);
+  request.seccomp = std::move(filter.file);
   return request;
 }
 

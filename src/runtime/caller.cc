@@ -62,6 +62,9 @@ bool check_spec(const oci::Spec& spec, const Inputs& inputs, Failure& failure) {
   if (spec.root_path.empty() && inputs.rootfs < 0) {
     return failure.because("config.json: root.path must be given");
   }
+  if (spec.intel_rdt) {
+    return failure.because("config.json: linux.intelRdt: this machine has no resctrl");
+  }
   const oci::Namespace* user = spec.find_namespace(CLONE_NEWUSER);
   if (user != nullptr && !user->path.empty()) {
     return failure.because("joining a user namespace by its path is not supported");
@@ -215,11 +218,11 @@ void forward_terminal(const Inputs& inputs, Task& task, int terminal) {
   }
 }
 
-bool run_runtime_hooks(const oci::Spec& spec, const Inputs& inputs, const Task& task,
-                       Failure& failure) {
+bool run_runtime_hooks(const oci::Spec& spec, const Inputs& inputs, Task& task, Failure& failure) {
   const HookState state{inputs.id, inputs.bundle, "creating", task.pid, spec.annotations};
-  return run_hooks(spec.hooks.prestart, "prestart", state, failure) &&
-         run_hooks(spec.hooks.create_runtime, "createRuntime", state, failure) &&
+  task.hook_failed = !run_hooks(spec.hooks.prestart, "prestart", state, failure) ||
+                     !run_hooks(spec.hooks.create_runtime, "createRuntime", state, failure);
+  return !task.hook_failed &&
          (send_news(task.channel, News::Go) || failure.because_of_errno("tell init"));
 }
 
@@ -241,7 +244,9 @@ bool take_news(const oci::Spec& spec, const Inputs& inputs, Task& task, bool& do
       done = true;
       return spec.find_namespace(CLONE_NEWUSER) == nullptr ||
              apply_limits(task.pid, *spec.process, failure);
+    case News::HookFailed:
     case News::Failed:
+      task.hook_failed = message.news == News::HookFailed;
       failure.error = message.number;
       return failure.because(std::string_view(message.text));
     default:
@@ -330,18 +335,24 @@ bool send_start(Task& task, Failure& failure) {
   return send_news(task.channel, News::Start) || failure.because_of_errno("start init");
 }
 
-bool finish_start(Task& task, Failure& failure) {
+bool finish_start(Task& task, const Listener& listener, Failure& failure) {
   Message message;
-  const bool heard = receive(task.channel, message);
+  int page = -1;
+  bool heard = receive(task.channel, message, &page);
+  if (heard && message.news == News::Listener) {
+    heard = hand_over_listener(page, task, listener, failure) && receive(task.channel, message);
+  }
   close_one(task.channel);
+  if (failure.failed()) return false;
   if (!heard) return failure.because_of_errno("hear from init");
-  if (message.news != News::Failed) return true;
+  task.hook_failed = message.news == News::HookFailed;
+  if (message.news != News::Failed && !task.hook_failed) return true;
   failure.error = message.number;
   return failure.because(std::string_view(message.text));
 }
 
-bool start_container(Task& task, Failure& failure) {
-  return send_start(task, failure) && finish_start(task, failure);
+bool start_container(Task& task, const Listener& listener, Failure& failure) {
+  return send_start(task, failure) && finish_start(task, listener, failure);
 }
 
 int exit_code_of(const Failure& failure) {

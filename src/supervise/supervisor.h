@@ -94,6 +94,7 @@ class Supervisor {
   void start_failed(const base::Failure& failure);
   void release_config();
   runtime::HookState hook_state(std::string_view status) const;
+  runtime::Listener listener(std::string_view status) const;
 
   // supervisor_talk.cc: connections, answers, events.
   void accept_connection();
@@ -126,6 +127,7 @@ class Supervisor {
   int rootfs_ = -1;
   int network_namespace_ = -1;
   int seccomp_ = -1;
+  unsigned seccomp_flags_ = 0;
   int memory_event_ = -1;
   int child_stdio_[3] = {-1, -1, -1};
 

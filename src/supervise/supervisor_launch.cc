@@ -189,7 +189,13 @@ bool Supervisor::create(base::Failure& failure) {
   inputs_.id = id_.view();
   inputs_.rootfs = rootfs_;
   inputs_.network_namespace = network_namespace_;
+  // A profile with flags or an agent comes in the config; execs need it compiled as well.
+  if (seccomp_ < 0 && spec_->seccomp != nullptr) {
+    seccomp_ = runtime::compile_seccomp_file(*spec_->seccomp, seccomp_flags_, failure);
+    if (failure.failed()) return false;
+  }
   inputs_.seccomp = seccomp_;
+  inputs_.seccomp_flags = seccomp_flags_;
   inputs_.end_with_caller = true;
   inputs_.start_at_once = true;
   for (unsigned i = 0; i < 3; ++i) inputs_.stdio[i] = child_stdio_[i];
@@ -229,13 +235,14 @@ void Supervisor::start() {
 void Supervisor::start_ready() {
   base::Failure failure;
   poller_.forget(task_.channel);
-  if (!runtime::finish_start(task_, failure)) return start_failed(failure);
+  if (!runtime::finish_start(task_, listener("created"), failure)) return start_failed(failure);
   stage_ = Stage::Running;
   state_ = wire::State::Running;
   base::Failure ignored;
   runtime::run_hooks(spec_->hooks.poststart, "poststart", hook_state("running"), ignored);
   answer(launch_number_);
-  if (spec_->hooks.poststop.empty()) release_config();
+  const bool needed = !spec_->hooks.poststop.empty() || !listener("running").path.empty();
+  if (!needed) release_config();
   release_stack();
 }
 
@@ -250,6 +257,11 @@ void Supervisor::release_config() {
   config_arena_.release();
   munmap(config_text_.data(), config_text_.size());
   config_text_ = {};
+}
+
+runtime::Listener Supervisor::listener(std::string_view status) const {
+  if (spec_ == nullptr) return {};
+  return runtime::listener_of(*spec_, hook_state(status));
 }
 
 runtime::HookState Supervisor::hook_state(std::string_view status) const {

@@ -184,6 +184,8 @@ void Supervisor::exec(const wire::Document& message, Descriptors& descriptors) {
   target.namespaces = namespaces_;
   target.group = &group_;
   target.seccomp = seccomp_;
+  target.seccomp_flags = seccomp_flags_;
+  target.listener = listener("running");
   target.end_with_caller = true;
   ExecStart start;
   start.process_json = document.text();
