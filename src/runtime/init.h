@@ -65,6 +65,12 @@ void set_mount_attributes(Report& report, int fd, const oci::Mount& mount);
 /// What the directory `from` holds, in the new file system `into`.
 void copy_up(Report& report, int from, int into);
 
+// joined_user.cc (the caller's side)
+/// The user namespace that the spec names by a path, or nullptr.
+const oci::Namespace* joined_user_namespace(const oci::Spec& spec);
+/// Makes init inside the joined user namespace; closes `callers_end` there. -1 with the reason.
+pid_t clone_in_joined_user(Init& init, int callers_end, int& pidfd, Failure& failure);
+
 // early_sources.cc (the caller's side)
 bool open_early_sources(const oci::Spec& spec, const Inputs& inputs, std::span<int> sources,
                         Failure& failure);
