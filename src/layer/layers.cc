@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "archive/tar_record.h"
+#include "layer/draft.h"
 #include "layer/layers_state.h"
 #include "os/tree.h"
 
@@ -59,8 +60,16 @@ std::unique_ptr<Ingest> Layers::begin() {
   return state_->begin({});
 }
 
+std::optional<Pin> Layers::pin(const base::Digest& diff_id) {
+  return state_->pin(diff_id);
+}
+
 std::optional<Pin> Layers::proven(const base::Digest& blob) {
   return state_->proven(blob);
+}
+
+std::unique_ptr<Draft> Layers::draft() {
+  return std::unique_ptr<Draft>(new Draft(state_));
 }
 
 void Layers::commit(std::span<const Pin> pins) {
