@@ -138,7 +138,7 @@ void Supervisor::init_channel_ready() {
 void Supervisor::init_ended() {
   // A short program may be over before the news that it runs was read.
   if (stage_ == Stage::Starting) start_ready();
-  if (stage_ != Stage::Created && stage_ != Stage::Running) return;
+  if (stage_ != Stage::Running) return;
   siginfo_t info{};
   if (waitid(P_PID, static_cast<id_t>(task_.pid), &info, WEXITED | WNOHANG) == 0 &&
       info.si_pid == 0) {
@@ -149,7 +149,6 @@ void Supervisor::init_ended() {
   record_.signal = exited ? 0 : info.si_status;
   record_.code = exited ? info.si_status : 128 + info.si_status;
   poller_.forget(task_.pidfd);
-  if (stage_ == Stage::Created) return take_back();
   drop_joiners();
   stage_ = Stage::Draining;
   state_ = wire::State::Ended;
