@@ -19,6 +19,7 @@
 
 #include "archive/tar_writer.h"
 #include "os/fd.h"
+#include "os/user_namespace.h"
 
 namespace wharf::archive {
 
@@ -27,7 +28,9 @@ inline constexpr int kMaxPackedDepth = 1024;
 
 class Packer {
  public:
-  explicit Packer(TarWriter& tar) : tar_(tar), buffer_(kBufferBytes) {}
+  /// With `ids`, owners are told as who has these maps sees them.
+  explicit Packer(TarWriter& tar, const os::IdMaps* ids = nullptr)
+      : tar_(tar), ids_(ids), buffer_(kBufferBytes) {}
 
   /// `directory` and all that is in it. It is called `name`; with "" it has no entry itself and
   /// its members' names begin at the root, with "/" they begin with a slash.
@@ -46,7 +49,10 @@ class Packer {
   bool is_known(const struct stat& found, Entry& entry);
   void content(const os::Fd& file, std::uint64_t size);
 
+  Entry entry_of(const struct stat& found, std::string name) const;
+
   TarWriter& tar_;
+  const os::IdMaps* ids_;
   std::vector<char> buffer_;
   /// What has more than one name, and the first of them.
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;

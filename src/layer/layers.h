@@ -25,6 +25,7 @@
 #include "archive/limits.h"
 #include "base/digest.h"
 #include "os/mount.h"
+#include "os/user_namespace.h"
 #include "store/database.h"
 
 namespace wharf::layer {
@@ -112,6 +113,9 @@ struct LayerOptions {
 struct MountOptions {
   bool read_only = false;
   bool discardable = false;  ///< For containers that are removed when they end.
+  /// On the disk ids are as the container sees them; mounted for one in a user namespace they are
+  /// shifted (id-mapped layers, Linux 5.19), the writable layer's as well.
+  const os::IdSpace* ids = nullptr;
 };
 
 struct LayersState;
@@ -172,10 +176,12 @@ class Layers {
 
   /// As mount(), but read-only and without any claim on the writable layer: a container that
   /// starts meanwhile is not disturbed. To look into one that is stopped.
-  os::DetachedMount mount_at_rest(std::string_view id, std::span<const base::Digest> diff_ids);
+  os::DetachedMount mount_at_rest(std::string_view id, std::span<const base::Digest> diff_ids,
+                                  const os::IdSpace* ids = nullptr);
 
   /// The layers alone, read-only: to look into an image.
-  os::DetachedMount mount_image(std::span<const base::Digest> diff_ids);
+  os::DetachedMount mount_image(std::span<const base::Digest> diff_ids,
+                                const os::IdSpace* ids = nullptr);
 
   /// Unpacks an archive in a sandboxed process that has `root` as its own.
   std::unique_ptr<Extraction> extract(const os::Fd& root, const archive::Onto& onto);
