@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import struct
 import tarfile
 import time
 import urllib.request
@@ -149,6 +150,51 @@ def test_exec_is_in_the_namespace_too(remapped):
     assert remapped.out("exec", "-u", "1000", "box", "sh", "-c", "echo again > /dev/stdout") == "again"
     remapped.docker("exec", "box", "sh", "-c", "touch /made; chown 5 /made")
     assert remapped.out("exec", "box", "stat", "-c", "%u", "/made") == "5"
+
+
+def test_capabilities_of_files_hold_inside(remapped):
+    """A program with cap_chown=ep, run by somebody else than root."""
+    capability = struct.pack("<IIIII", 0x02000001, 1, 0, 0, 0)  # VFS_CAP_REVISION_2, effective; CAP_CHOWN
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("bin/capable")
+        info.mode, info.size = 0o755, os.path.getsize("/usr/bin/busybox")
+        info.pax_headers = {"SCHILY.xattr.security.capability": capability.decode("utf-8", "surrogateescape")}
+        with open("/usr/bin/busybox", "rb") as program:
+            tar.addfile(info, program)
+    (remapped.home / "put.tar").write_bytes(packed.getvalue())
+    remapped.out("create", "--name", "box", "busybox")
+    assert remapped.curl("/containers/box/archive?path=/", "-X", "PUT", "-T", str(remapped.home / "put.tar")).stdout == ""
+    remapped.out("commit", "box", "capable")
+    script = "ln -s /bin/capable /tmp/chown; touch /tmp/f; /tmp/chown 5:5 /tmp/f && stat -c %u:%g /tmp/f; chown 6 /tmp/f || echo no"
+    for flags in ([], ["--userns", "host"]):
+        assert shell_of(remapped, "capable", script, "-u", "1000", "--tmpfs", "/tmp", *flags).split() == ["5:5", "no"]
+
+
+def test_limits_and_probes_hold_inside(remapped):
+    assert shell(remapped, "ulimit -n; cat /proc/self/oom_score_adj", "--ulimit", "nofile=77:88", "--oom-score-adj", "10").split() == ["77", "10"]
+    remapped.out("run", "-d", "--name", "box", "--health-cmd", "test $(id -u) = 0 && awk '{exit $2 != %d}' /proc/self/uid_map" % UIDS,
+                 "--health-interval", "100ms", *HOLD)
+    wait_for(lambda: remapped.inspect("box")["State"]["Health"]["Status"] == "healthy")
+    assert "sleep 1000" in remapped.out("top", "box")
+    remapped.docker("pause", "box")
+    remapped.docker("unpause", "box")
+    assert remapped.out("stats", "--no-stream", "--format", "{{.Name}}", "box") == "box"
+
+
+def test_a_network_is_joined_while_it_runs(remapped):
+    remapped.out("network", "create", "later")
+    remapped.out("run", "-d", "--name", "box", *HOLD)
+    remapped.docker("network", "connect", "later", "box")
+    assert "eth1" in remapped.out("exec", "box", "ip", "link")
+    remapped.docker("rm", "-f", "box")
+    remapped.docker("network", "rm", "later")
+
+
+def test_images_are_mounted_with_their_owners(remapped):
+    remapped.out("run", "--name", "box", "busybox", "chown", "7:8", "/etc/passwd")
+    remapped.out("commit", "box", "mounted")
+    assert shell(remapped, "stat -c %u:%g /m/etc/passwd /m/bin", "--mount", "type=image,src=mounted,dst=/m").split() == ["7:8", "0:0"]
 
 
 def test_streams_can_be_opened_again_and_a_terminal_works(remapped):

@@ -22,14 +22,14 @@
 #include <vector>
 
 #include "archive/apply.h"
-#include "archive/limits.h"
 #include "base/digest.h"
+#include "layer/options.h"
 #include "os/mount.h"
-#include "os/user_namespace.h"
 #include "store/database.h"
 
 namespace wharf::layer {
 
+class Draft;
 class Unpacker;
 
 /// What is known of a layer without looking at its files.
@@ -103,21 +103,6 @@ struct Claim {
   std::unique_ptr<Ingest> ingest;
 };
 
-struct LayerOptions {
-  archive::Limits limits;
-  os::Path unpacker = "/proc/self/exe";  ///< Run as `unpacker unpack`; calls unpack_main().
-  unsigned writers = 2;                  ///< Threads of one unpacker that write files.
-  int stall_seconds = 60;                ///< No byte moved for so long: the ingest fails.
-};
-
-struct MountOptions {
-  bool read_only = false;
-  bool discardable = false;  ///< For containers that are removed when they end.
-  /// On the disk ids are as the container sees them; mounted for one in a user namespace they are
-  /// shifted (id-mapped layers, Linux 5.19), the writable layer's as well.
-  const os::IdSpace* ids = nullptr;
-};
-
 struct LayersState;
 
 class Layers {
@@ -132,6 +117,9 @@ class Layers {
 
   /// Unpacks a stream whose digest nobody has claimed yet: load, import, commit.
   std::unique_ptr<Ingest> begin();
+
+  /// A layer that is made here, file by file: steps of a build (draft.h).
+  std::unique_ptr<Draft> draft();
 
   /// The layer unpacked from `blob` before, by proof.
   std::optional<Pin> proven(const base::Digest& blob);
@@ -151,6 +139,9 @@ class Layers {
   /// NotFound where the database does not know it.
   LayerInfo info(const base::Digest& diff_id);
 
+  /// Keeps a known, present layer; nothing where it is not.
+  std::optional<Pin> pin(const base::Digest& diff_id);
+
   /// Sends the exact tar the layer was unpacked from. Internal where files are damaged: the
   /// digest is checked while sending, so the last bytes are held back until it is right.
   void write_tar(const base::Digest& diff_id, const std::function<void(std::string_view)>& sink);
@@ -158,6 +149,9 @@ class Layers {
   /// Two directories; no fsync. Its root has the owner of the topmost layer's. Existing is no
   /// error.
   void create_writable(std::string_view id, std::span<const base::Digest> diff_ids);
+
+  /// Any other directory of <data-root>: to the trash. Missing is no error.
+  void discard(const os::Path& directory);
 
   /// Moves it to the trash. Missing is no error.
   void remove_writable(std::string_view id);

@@ -64,7 +64,7 @@ class Inhabitant {
   explicit Inhabitant(int flags) {
     const SignalsBlocked blocked;
     pid_ = check(WHARF_CALL(clone, stay, stack_.data() + stack_.size(), flags | CLONE_VM, &daemon_),
-                 "make a user namespace");
+                 "make a user namespace (as many as /proc/sys/user/max_user_namespaces says)");
     ender_.emplace(pid_);
   }
   Inhabitant(const Inhabitant&) = delete;

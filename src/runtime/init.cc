@@ -84,7 +84,9 @@ void run_stage(Init& init, std::span<const oci::Hook> hooks, const char* stage,
   const HookState state{init.inputs.id, init.inputs.bundle, status, ::getpid(),
                         init.spec.annotations};
   base::Failure failure;
-  if (!run_hooks(hooks, stage, state, failure)) init.report.send(failure);
+  if (!run_hooks(hooks, stage, state, failure)) {
+    init.report.send(failure, News::HookFailed);
+  }
 }
 
 void let_caller_run_hooks(Init& init) {
@@ -181,10 +183,12 @@ void run_init(Init& init) {
   end_with_caller(init);
   enter_working_directory(init.report, process);
   base::PathText program;
-  find_program(init.report, process, program);
-  const Filter filter = map_filter(init.report, init.seccomp, init.seccomp_flags);
+  // Without a process (OCI: it is needed at start) there is nothing to look for yet.
+  if (!process.args.empty()) find_program(init.report, process, program);
+  Filter filter = map_filter(init.report, init.seccomp, init.seccomp_flags);
   await_start(init);
   run_stage(init, init.spec.hooks.start_container, "startContainer", "created");
+  filter.page = share_listener_page(init.report, filter);
   set_limits(init);
   close_rest(init);
   finish_identity(init.report, process, filter);
