@@ -91,6 +91,8 @@ class Supervisor {
   bool create(base::Failure& failure);
   void adopt_container();
   void release_config();
+  void run_poststop();
+  std::string_view bundle() const;
   runtime::HookState hook_state(std::string_view status) const;
   runtime::Listener listener(std::string_view status) const;
 

@@ -177,6 +177,7 @@ bool Supervisor::create(base::Failure& failure) {
   if (!discovered_ && !cgroup::discover(hierarchies_, failure)) return false;
   if (!group_.place(hierarchies_, spec_->cgroups_path, failure)) return false;
   inputs_.id = id_.view();
+  inputs_.bundle = bundle();
   inputs_.rootfs = rootfs_;
   inputs_.network_namespace = network_namespace_;
   // A profile with flags or an agent comes in the config; execs need it compiled as well.
@@ -222,6 +223,12 @@ void Supervisor::release_config() {
   config_text_ = {};
 }
 
+/// The directory of root.path, where hooks find a config.json; empty where nobody looks for it.
+std::string_view Supervisor::bundle() const {
+  const std::string_view root = spec_->root_path;
+  return root.starts_with('/') ? root.substr(0, root.rfind('/')) : std::string_view();
+}
+
 runtime::Listener Supervisor::listener(std::string_view status) const {
   if (spec_ == nullptr) return {};
   return runtime::listener_of(*spec_, hook_state(status));
@@ -230,6 +237,7 @@ runtime::Listener Supervisor::listener(std::string_view status) const {
 runtime::HookState Supervisor::hook_state(std::string_view status) const {
   runtime::HookState state;
   state.id = id_.view();
+  state.bundle = bundle();
   state.status = status;
   state.pid = task_.pid;
   state.annotations = spec_->annotations;

@@ -184,12 +184,11 @@ void Supervisor::start_ready() {
   base::Failure failure;
   poller_.forget(task_.channel);
   if (!runtime::finish_start(task_, listener("created"), failure)) return start_failed(failure);
+  const bool hooked = spec_ == nullptr || runtime::run_hooks(spec_->hooks.poststart, "poststart",
+                                                             hook_state("running"), failure);
+  if (!hooked) return start_failed(failure);
   stage_ = Stage::Running;
   state_ = wire::State::Running;
-  if (spec_) {
-    base::Failure ignored;
-    runtime::run_hooks(spec_->hooks.poststart, "poststart", hook_state("running"), ignored);
-  }
   answer(start_number_);
 }
 
