@@ -204,10 +204,10 @@ void start_steps(Containers::State& state, Container& container, Starting& start
   Run& run = *starting.run;
   state.ship_log(starting.record, Containers::State::Shipping::Starting);
   state.publish_volumes(starting.record, "mount");
+  // Before it runs: a daemon that comes after a crash finds what the container holds.
+  state.save_state(container, run.sandbox.record(), {});
   run.task =
       state.services.supervisors.launch(std::move(request), state.events_of(self, run.number));
-  state.save_state(container, run.sandbox.record(), {});
-  run.task.start();
   run.started_at = run.task.started_at();
   // Attachments that came since the message was made.
   for (auto& late : container.take_attachments()) run.task.attach(std::move(late));

@@ -39,15 +39,16 @@ void start_clean(Init& init) {
 void join_namespaces(Init& init) {
   for (std::size_t i = 0; i < init.join_count; ++i) {
     const Init::Join& join = init.joins[i];
-    // The pid namespace of a child is chosen before it exists: the caller did that.
-    if (join.flag == CLONE_NEWPID) continue;
+    // The pid namespace of a child is chosen before it exists, and the user namespace owns the
+    // others: the caller did that.
+    if (join.flag == CLONE_NEWPID || join.flag == CLONE_NEWUSER) continue;
     init.report.check(::setns(join.fd, static_cast<int>(join.flag)), "join namespace");
     ::close(join.fd);
   }
 }
 
 void become_mapped_root(Init& init) {
-  if (!init.in_user_namespace()) return;
+  if (!init.in_user_namespace() || joined_user_namespace(init.spec) != nullptr) return;
   init.report.expect(News::Go);
   init.report.check(::syscall(SYS_setresgid, 0, 0, 0), "become gid 0 of the user namespace");
   init.report.check(::syscall(SYS_setresuid, 0, 0, 0), "become uid 0 of the user namespace");

@@ -4,6 +4,8 @@
 // returns after a failure. The steps are in init.cc; each file beside it is one subject.
 #pragma once
 
+#include <sched.h>
+
 #include "runtime/launch.h"
 #include "runtime/report.h"
 
@@ -36,6 +38,9 @@ struct Init {
   int sources[kMaxMounts];
   int root_source = -1;
   bool cgroup_ready = false;
+  /// Where the caller may run, and so the container; init begins on fewer (begin_elsewhere).
+  cpu_set_t processors{};
+  bool elsewhere = false;
 
   bool in_user_namespace() const;
 };
@@ -61,6 +66,12 @@ void set_mount_attributes(Report& report, int fd, const oci::Mount& mount);
 // copy_up.cc
 /// What the directory `from` holds, in the new file system `into`.
 void copy_up(Report& report, int from, int into);
+
+// joined_user.cc (the caller's side)
+/// The user namespace that the spec names by a path, or nullptr.
+const oci::Namespace* joined_user_namespace(const oci::Spec& spec);
+/// Makes init inside the joined user namespace; closes `callers_end` there. -1 with the reason.
+pid_t clone_in_joined_user(Init& init, int callers_end, int& pidfd, Failure& failure);
 
 // early_sources.cc (the caller's side)
 bool open_early_sources(const oci::Spec& spec, const Inputs& inputs, std::span<int> sources,
