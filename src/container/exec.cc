@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/time.h"
 #include "container/detach_keys.h"
 #include "container/exec_start.h"
 #include "container/spec.h"
@@ -24,8 +25,9 @@ constexpr std::chrono::milliseconds kEndPatience{500};
 /// As many of the digits of its id are the number that an exec has in its task.
 constexpr int kTaskDigits = 15;
 
-/// An exec that has ended is forgotten after this.
-constexpr std::chrono::minutes kRemembered{5};
+/// An exec that has ended is forgotten when another ends after this, or after so many others.
+constexpr std::int64_t kRememberedNs = 5 * 60 * 1'000'000'000LL;
+constexpr std::size_t kMostRemembered = 500;
 
 std::string command_text(const api::ExecCreateRequest& request) {
   return base::join(request.cmd.value_or(std::vector<std::string>{}), " ");
@@ -223,7 +225,18 @@ void Containers::State::exec_ended(Container& container, const supervise::ExecEx
   const bool to_forget = ended->has_no_bell();
   ended->ended(exit.code);
   if (!to_forget) return;
-  jobs.run_after(kRemembered, [this, id = ended->id] { forget_exec(id); });
+  const std::lock_guard lock(execs_mutex);
+  remember_exec_locked(ended->id);
+}
+
+/// For its client to ask about: for some minutes, and no more than so many.
+void Containers::State::remember_exec_locked(const std::string& id) {
+  const std::int64_t now = base::monotonic_ns();
+  ended_execs.emplace_back(now, id);
+  while (ended_execs.size() > kMostRemembered || now - ended_execs.front().first > kRememberedNs) {
+    execs.erase(ended_execs.front().second);
+    ended_execs.pop_front();
+  }
 }
 
 void Containers::State::execs_ended(Container& container) {
@@ -234,11 +247,13 @@ void Containers::State::execs_ended(Container& container) {
     const std::lock_guard exec_lock(exec->mutex);
     return exec->stage == Exec::Stage::Created;
   });
+  std::vector<std::string> gone;
   for (const auto& [id, exec] : execs) {
     if (exec->container_id != container.id || exec->has_ended()) continue;
     exec->ended(137);
-    jobs.run_after(kRemembered, [this, forget = id] { forget_exec(forget); });
+    gone.push_back(id);
   }
+  for (const std::string& id : gone) remember_exec_locked(id);
 }
 
 api::ExecInspect Containers::inspect_exec(std::string_view id) {

@@ -84,6 +84,7 @@ class Supervisor {
   void discover();
   void launch(std::span<const char> message, Descriptors& descriptors);
   bool take_launch(const wire::Launch& launch, std::string_view text, Descriptors& descriptors);
+  int local_log_directory() const;
   bool read_config(int file, base::Failure& failure);
   bool open_stdio(const wire::Launch& launch, base::Failure& failure);
   bool open_places(base::Failure& failure);

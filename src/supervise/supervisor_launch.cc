@@ -107,7 +107,7 @@ bool Supervisor::take_launch(const wire::Launch& launch, std::string_view text,
   const std::size_t wanted =
       wire::kLaunchDescriptors + has_network + has_seccomp + launch.attachments;
   if (descriptors.count() != wanted || !plain_name(id)) return false;
-  if (launch.log_type == wire::LogType::JsonFile && !plain_name(log_name)) return false;
+  if (launch.log_type != wire::LogType::None && !plain_name(log_name)) return false;
 
   events_ = descriptors.take(0);
   data_directory_ = descriptors.take(2);
@@ -124,7 +124,9 @@ bool Supervisor::take_launch(const wire::Launch& launch, std::string_view text,
 
   if (launch.log_type == wire::LogType::None) return true;
   LogFileOptions options;
-  options.directory = data_directory_;
+  const bool local = launch.log_type == wire::LogType::Local;
+  options.format = local ? LogFormat::Local : LogFormat::Json;
+  options.directory = local ? local_log_directory() : data_directory_;
   options.name = log_name_.view();
   options.attrs = attrs;
   options.max_size = launch.log_max_size_bytes;
@@ -134,6 +136,12 @@ bool Supervisor::take_launch(const wire::Launch& launch, std::string_view text,
   // running; its lines are counted as dropped.
   log_.open(options);
   return true;
+}
+
+/// Made where it is not there yet; -1 where that fails, and then there is no log.
+int Supervisor::local_log_directory() const {
+  mkdirat(data_directory_, wire::kLocalLogFolder, 0700);
+  return openat(data_directory_, wire::kLocalLogFolder, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 bool Supervisor::read_config(int file, base::Failure& failure) {
