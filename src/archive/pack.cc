@@ -28,7 +28,7 @@ bool vanished(int error_number) {
          error_number == ENXIO || error_number == ESTALE;
 }
 
-Entry entry_of(const struct stat& found, std::string name) {
+Entry plain_entry(const struct stat& found, std::string name) {
   Entry entry;
   entry.name = std::move(name);
   entry.mode = found.st_mode & 07777;
@@ -93,6 +93,14 @@ std::vector<std::string> names_in(const os::Fd& directory) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+Entry Packer::entry_of(const struct stat& found, std::string name) const {
+  Entry entry = plain_entry(found, std::move(name));
+  if (!ids_) return entry;
+  entry.uid = os::inside_id(ids_->uids, entry.uid).value_or(os::kOverflowId);
+  entry.gid = os::inside_id(ids_->gids, entry.gid).value_or(os::kOverflowId);
+  return entry;
 }
 
 void Packer::tree(const os::Fd& directory_fd, const std::string& name) {

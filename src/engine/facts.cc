@@ -62,11 +62,13 @@ std::string masked(const std::string& url) {
   return url.substr(0, scheme + 3) + "xxxxx:xxxxx" + url.substr(at);
 }
 
-std::vector<std::string> security_options(const Host& host, const Settings& settings) {
+std::vector<std::string> security_options(const Host& host, const Settings& settings,
+                                          bool remaps_ids) {
   std::vector<std::string> options;
   if (host.apparmor) options.push_back("name=apparmor");
   if (host.seccomp)
     options.push_back("name=seccomp,profile=" + settings.containers.seccomp_profile);
+  if (remaps_ids) options.push_back("name=userns");
   if (host.cgroup2) options.push_back("name=cgroupns");
   if (settings.containers.no_new_privileges) options.push_back("name=no-new-privileges");
   return options;
@@ -161,7 +163,7 @@ api::Info info(const Engine& engine) {
   info.runc_commit.id = std::string(kWharfVersion);
   info.containerd_commit.id = std::string(kWharfVersion);
   info.init_commit.id = std::string(kWharfVersion);
-  info.security_options = security_options(host, *settings);
+  info.security_options = security_options(host, *settings, engine.containers.remaps_ids());
   info.firewall_backend = base::JsonObject{{"Driver", "nftables"}};
   std::vector<std::string> warnings = missing(host);
   add_devices(info, *settings, warnings);

@@ -257,6 +257,7 @@ constexpr Row kContainerRows[] = {
     {"no-new-privileges",
      [](Settings& s, const Json& v) { s.containers.no_new_privileges = v.get_bool(); }},
     {"seccomp-profile", [](Settings& s, const Json& v) { s.containers.seccomp_profile = text(v); }},
+    {"userns-remap", [](Settings& s, const Json& v) { s.containers.userns_remap = text(v); }},
     {"log-driver", [](Settings& s, const Json& v) { s.logs.driver = text(v); }},
     {"log-opts", [](Settings& s, const Json& v) { s.logs.options = pairs(v); }},
     {"dns", [](Settings& s, const Json& v) { s.containers.dns = texts(v); }},

@@ -79,6 +79,7 @@ struct ContainerSettings {
   std::string init_path;
   bool no_new_privileges = false;
   std::string seccomp_profile = "builtin";
+  std::string userns_remap;  ///< "": off.
   int stop_timeout_s = 10;
   std::vector<std::string> dns;
   std::vector<std::string> dns_options;

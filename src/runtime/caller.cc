@@ -320,6 +320,7 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
     give_up(group, task);
     return false;
   }
+  if (init.in_user_namespace()) give_streams(task.pid, inputs.stdio, spec.process->uid);
   (void)send_news(task.channel, News::Go);  // to a dead init: finish_create() hears why
   if (starts_at_once(spec, inputs)) (void)send_news(task.channel, News::Start);
   return true;

@@ -93,8 +93,10 @@ void enter_root_of_init(Joiner& joiner) {
 void enter_namespaces(Joiner& joiner) {
   const auto flags = static_cast<int>(joiner.target.namespaces);
   if ((flags & CLONE_NEWNS) == 0) enter_root_of_init(joiner);
+  const bool has_user = (flags & CLONE_NEWUSER) != 0;
+  if (has_user) give_streams(joiner.target.init_pid, joiner.target.stdio, joiner.process.uid);
   joiner.report.check(::setns(joiner.target.init_pidfd, flags), "join the container's namespaces");
-  if ((flags & CLONE_NEWUSER) == 0) return;
+  if (!has_user) return;
   joiner.report.check(::syscall(SYS_setresgid, 0, 0, 0), "become gid 0 of the user namespace");
   joiner.report.check(::syscall(SYS_setresuid, 0, 0, 0), "become uid 0 of the user namespace");
 }

@@ -101,6 +101,9 @@ enum class Console { Mounted, StreamsOnly };
 void open_console(Report& report, int root, const oci::Process& process, Console kind);
 void control_terminal(Report& report);
 void take_stdio(Report& report, const int stdio[3], std::uint32_t owner);
+/// For a process in the user namespace of `inside`, by who is privileged outside: take_stdio() may
+/// not change the owner of what the host made.
+void give_streams(pid_t inside, const int stdio[3], std::uint32_t owner);
 /// Streams that nobody gave read the container's own /dev/null. Once inside the root.
 void reopen_null(const int stdio[3]);
 // hidden.cc

@@ -198,7 +198,8 @@ bool Supervisor::create(base::Failure& failure) {
   inputs_.seccomp = seccomp_;
   inputs_.seccomp_flags = seccomp_flags_;
   inputs_.end_with_caller = true;
-  inputs_.start_at_once = true;
+  // A terminal has its size before the program looks at it.
+  inputs_.start_at_once = !tty_;
   for (unsigned i = 0; i < 3; ++i) inputs_.stdio[i] = child_stdio_[i];
   const bool made = runtime::create_container(*spec_, inputs_, group_, task_, failure);
   for (int& end : child_stdio_) close_fd(end);
