@@ -43,6 +43,8 @@ struct Init {
   bool elsewhere = false;
 
   bool in_user_namespace() const;
+  /// Else the container shares the runtime's mounts (OCI: a namespace that is not listed).
+  bool has_own_mounts() const;
 };
 
 [[noreturn]] void run_init(Init& init);
