@@ -153,3 +153,12 @@ def test_many_followers_of_one_log_cost_little_and_all_hear_it(daemon):
     finally:
         for one in followers:
             one.close()
+
+
+def test_an_end_of_0_is_none(daemon, talker):
+    assert daemon.curl(f"/containers/{talker}/logs?stdout=1&since=0&until=0&tail=3").stdout.endswith("line5\n")
+
+
+def test_a_container_without_a_terminal_takes_a_size_and_forgets_it(daemon):
+    name = daemon.out("run", "-d", "busybox", "sleep", "100")
+    assert daemon.api("POST", f"/containers/{name}/resize?h=10&w=20") == (200, "")

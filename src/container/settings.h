@@ -28,6 +28,7 @@ struct Settings {
   int stop_timeout_s = 10;
   std::string log_driver = "json-file";
   std::map<std::string, std::string> log_options;
+  std::vector<std::string> cdi_directories;  ///< Empty: no CDI.
   std::vector<std::string> dns, dns_search, dns_options;
   std::optional<os::IdMaps> remap;  ///< --userns-remap: what every container has, unless it says.
   std::vector<IdBlock> id_pool;     ///< For UsernsMode "auto".

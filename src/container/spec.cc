@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "container/cdi.h"
 #include "container/merge.h"
 
 namespace wharf::container {
@@ -222,6 +223,7 @@ base::Json build_spec(const SpecInput& input) {
   }
   if (!annotations.empty()) spec["annotations"] = std::move(annotations);
   spec["linux"] = std::move(linux_part);
+  apply_device_requests(spec, host, input.settings.cdi_directories);
   return spec;
 }
 

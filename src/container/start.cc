@@ -173,6 +173,14 @@ struct Starting {
   UserSpace user;
 };
 
+/// Hooks of CDI devices find the container's files by root.path of the config.json in its bundle.
+void make_bundle(Containers::State& state, const Record& record, base::JsonObject& spec) {
+  const os::Path bundle = state.directory(record.id) / "bundle";
+  os::make_directories(bundle / "rootfs", 0700);
+  spec.at("root").as_object()["path"] = (bundle / "rootfs").string();
+  os::replace_file(bundle / "config.json", base::to_text(spec), 0600);
+}
+
 /// All that comes before the container is made: what it is given.
 supervise::LaunchRequest prepare(Containers::State& state, Container& container,
                                  Starting& starting) {
@@ -208,6 +216,7 @@ supervise::LaunchRequest prepare(Containers::State& state, Container& container,
   SeccompFilter filter = state.seccomp.filter(record.host, input.security);
   base::Json spec = build_spec(input);
   if (!filter.profile.is_null()) spec.at("linux").as_object()["seccomp"] = filter.profile;
+  if (spec.as_object().contains("hooks")) make_bundle(state, record, spec.as_object());
   request.config_json = base::to_text(spec);
   request.rootfs = std::move(rootfs).release();
   if (input.own_network) request.network_namespace = run.sandbox.netns().duplicate();

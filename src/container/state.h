@@ -88,7 +88,8 @@ struct Containers::State {
   // Execs (exec.cc).
 
   std::shared_ptr<Exec> find_exec(std::string_view id) const;
-  std::string make_exec(Container& container, const api::ExecCreateRequest& request);
+  std::string make_exec(Container& container, const api::ExecCreateRequest& request,
+                        const std::shared_ptr<PreparedExec>& prepared = nullptr);
   /// Those that have not ended.
   std::vector<std::string> execs_of(const std::string& container_id) const;
   void forget_exec(const std::string& id);

@@ -2,8 +2,10 @@
 
 #include "base/fields.h"
 #include "base/strings.h"
+#include "container/cdi.h"
 #include "engine/engine.h"
 #include "engine/release.h"
+#include "engine/room_settings.h"
 
 namespace wharf::engine {
 namespace {
@@ -90,6 +92,16 @@ void add_host(api::Info& info, const Host& host) {
   info.name = host.name;
 }
 
+/// What `--device vendor.com/class=name` can name, and the files that were meant to say more.
+void add_devices(api::Info& info, const Settings& settings, std::vector<std::string>& warnings) {
+  info.cdi_directories = container_settings(settings).cdi_directories;
+  const container::CdiCatalog catalog = container::read_cdi(info.cdi_directories);
+  for (const auto& [name, device] : catalog.devices) {
+    info.discovered_devices.push_back({"cdi", name});
+  }
+  for (const std::string& error : catalog.errors) warnings.push_back("CDI: " + error);
+}
+
 void add_settings(api::Info& info, const Settings& settings) {
   info.debug = settings.debug;
   info.logging_driver = settings.logs.driver;
@@ -153,8 +165,8 @@ api::Info info(const Engine& engine) {
   info.init_commit.id = std::string(kWharfVersion);
   info.security_options = security_options(host, *settings, engine.containers.remaps_ids());
   info.firewall_backend = base::JsonObject{{"Driver", "nftables"}};
-  info.cdi_directories = {"/etc/cdi", "/var/run/cdi"};
   std::vector<std::string> warnings = missing(host);
+  add_devices(info, *settings, warnings);
   if (!warnings.empty()) info.warnings = std::move(warnings);
   return info;
 }

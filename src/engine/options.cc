@@ -92,7 +92,7 @@ constexpr Option kOptions[] = {
      "Limit the CPU real-time runtime in microseconds", "0"},
     {"live-restore", '\0', "live-restore", Flag, Built,
      "Enable live restore of containers when they are restarted", ""},
-    {"cdi-spec-dir", '\0', "cdi-spec-dirs", List, Harmless, "CDI specification directories to use",
+    {"cdi-spec-dir", '\0', "cdi-spec-dirs", List, Built, "CDI specification directories to use",
      ""},
     {"nri-opts", '\0', "nri-opts", Pairs, Refused, "Node Resource Interface configuration", "{}"},
     {"rootless", '\0', "rootless", Flag, Refused, "Enable rootless mode", "false"},

@@ -25,6 +25,8 @@ container::Settings container_settings(const Settings& settings) {
   made.stop_timeout_s = given.stop_timeout_s;
   made.log_driver = settings.logs.driver;
   made.log_options = settings.logs.options;
+  const auto cdi = settings.features.find("cdi");
+  if (cdi == settings.features.end() || cdi->second) made.cdi_directories = given.cdi_directories;
   made.dns = given.dns;
   made.dns_search = given.dns_search;
   made.dns_options = given.dns_options;

@@ -85,6 +85,7 @@ struct ContainerSettings {
   std::vector<std::string> dns_options;
   std::vector<std::string> dns_search;
   std::vector<std::string> host_gateway;
+  std::vector<std::string> cdi_directories = {"/etc/cdi", "/var/run/cdi"};
 };
 
 struct Settings {

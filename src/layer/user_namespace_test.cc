@@ -37,7 +37,7 @@ TEST_F(LayersTest, ForAUserNamespaceIdsAreShiftedAndThoseOnTheDiskAreNot) {
     EXPECT_EQ(owner(mount, "etc/hello"), (Owner{100'000, 200'000}));
     EXPECT_EQ(owner(mount, "other"), (Owner{100'007, 200'008}));
     EXPECT_EQ(owner(mount, "far"), (Owner{os::kOverflowId, 200'000}));
-    const os::ActingAs acting(shifted.maps);
+    const os::ActingAs mapped_root(shifted.maps);
     const os::Fd made = os::open_at(mount.fd(), "etc/new", O_CREAT | O_WRONLY, 0644);
     os::check(::fchown(made.get(), 100'003, 200'004), "chown");
     os::check(::unlinkat(mount.fd().get(), "other", 0), "unlink");

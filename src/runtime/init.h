@@ -32,6 +32,8 @@ struct Init {
   unsigned seccomp_flags = 0;
   /// "/" of the container, as an O_PATH descriptor of its mount.
   int root = -1;
+  /// Whether it is attached over "/" of the host's tree.
+  bool root_covers_host = true;
   /// Bind sources opened early, by index of spec.mounts; -1 elsewhere.
   int sources[kMaxMounts];
   int root_source = -1;

@@ -31,6 +31,22 @@ bool is_initramfs(int error) {
   return status.f_type == kRamfs || status.f_type == TMPFS_MAGIC;
 }
 
+/// What the root is attached over. "/" itself: no directory of the host has to exist for it, and no
+/// path is walked. But hooks look for the container's files at root.path.
+int open_place(Init& init) {
+  const oci::Hooks& hooks = init.spec.hooks;
+  const bool looked_for =
+      !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
+  constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  base::PathText path;
+  if (!init.spec.root_path.starts_with('/')) path.put(init.inputs.bundle, "/");
+  path.put(init.spec.root_path);
+  const int place = looked_for && path.view().size() > 1 ? ::open(path.c_str(), kFlags) : -1;
+  init.root_covers_host = place < 0;
+  // A user namespace's root may not come that far.
+  return place >= 0 ? place : init.report.check(::open("/", kFlags), "open /");
+}
+
 }  // namespace
 
 void attach_root(Init& init) {
@@ -45,8 +61,7 @@ void attach_root(Init& init) {
   const bool slave = (init.spec.rootfs_propagation & MS_SLAVE) != 0;
   attributes.propagation = slave ? MS_SLAVE : MS_PRIVATE;
   report.check(kernel::mount_setattr(root, AT_RECURSIVE, attributes), "make the root private");
-  // Over "/" itself: no directory of the host has to exist for it, and no path is walked.
-  const int host = report.check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open /");
+  const int host = open_place(init);
   report.check(kernel::move_mount(root, host), "attach the root file system");
   ::close(host);
   init.root = root;
@@ -65,6 +80,9 @@ void enter_root(Init& init) {
     report.check(::umount2(".", MNT_DETACH), "detach the host's tree");
   } else {
     if (!init.inputs.no_pivot && !is_initramfs(errno)) report.fail_errno("pivot_root");
+    if (!init.root_covers_host) {
+      report.check(::mount(".", "/", nullptr, MS_MOVE, nullptr), "move the root file system");
+    }
     // The first file system stays below: our root covers its "/", so that whoever climbs out of
     // the chroot arrives in our root again.
     report.check(::chroot("."), "chroot");

@@ -93,6 +93,8 @@ class Supervisor {
   void start_ready();
   void start_failed(const base::Failure& failure);
   void release_config();
+  void run_poststop();
+  std::string_view bundle() const;
   runtime::HookState hook_state(std::string_view status) const;
   runtime::Listener listener(std::string_view status) const;
 
