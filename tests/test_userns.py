@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import struct
 import tarfile
 import time
@@ -410,6 +411,30 @@ def test_a_volume_goes_from_range_to_range(daemon):
         said = daemon.wharf("run", "--rm", "--userns=auto", "-v", "shared:/v", "busybox", "sh", "-c", script).stdout.strip()
     assert said == "7:8"
     daemon.docker("volume", "rm", "shared")
+
+
+def test_nothing_is_left_of_it(clean):
+    start_auto(clean, "aa")
+    get_archive(clean, "aa", "/bin/busybox")
+    assert put_archive(clean, "aa", "/", [("put", 3, 4)]) == (200, "")
+    clean.docker("kill", "aa")
+    get_archive(clean, "aa", "/put")
+    clean.docker("rm", "-f", "aa")
+    assert create_auto(clean, "bb", command=["/no/such/program"]) == (201, "")
+    assert clean.docker("start", "bb", check=False).returncode != 0
+    clean.docker("rm", "bb")
+
+
+def test_a_volume_with_a_device_is_the_hosts(remapped, tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "f").write_text("x")
+    remapped.docker("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", f"device={tmp_path}", "dev")
+    assert shell(remapped, "stat -c %u:%g /v/f", "-v", "dev:/v") == "65534:65534"
+    assert shell(remapped, "stat -c %u:%g /v/f", "-v", "dev:/v", "--userns", "host") == "0:0"
+    shutil.rmtree(tmp_path)
+    refused = remapped.docker("run", "--rm", "-v", "dev:/v", "busybox", "true", check=False)
+    assert f"failed to mount local volume: mount {tmp_path}:" in refused.stderr
+    remapped.docker("volume", "rm", "dev")
 
 
 # What --userns-remap is told.

@@ -52,6 +52,7 @@ void move_owner(Entry& entry, const os::IdMaps& ids) {
   };
   entry.uid = moved(ids.uids, entry.uid);
   entry.gid = moved(ids.gids, entry.gid);
+  give_capability(entry, moved(ids.uids, 0));
 }
 
 }  // namespace

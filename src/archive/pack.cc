@@ -50,6 +50,10 @@ Entry plain_entry(const struct stat& found, std::string name) {
   return entry;
 }
 
+std::uint32_t root_of(const os::IdMaps& ids) {
+  return os::outside_id(ids.uids, 0).value_or(0);
+}
+
 void read_attributes(const os::Fd& file, Entry& entry) {
   std::array<char, kMaxAttribute> names;
   const ssize_t size = WHARF_CALL(flistxattr, file.get(), names.data(), names.size());
@@ -134,6 +138,7 @@ void Packer::members(const os::Fd& directory_fd, const std::string& prefix, int 
 void Packer::directory(const os::Fd& fd, const struct stat& found, const std::string& name) {
   Entry entry = entry_of(found, name);
   read_attributes(fd, entry);
+  if (ids_) take_capability(entry, root_of(*ids_));
   tar_.entry(entry);
 }
 
@@ -183,6 +188,7 @@ void Packer::file(const os::Fd& parent, const std::string& name, Entry entry) {
   fresh.size = static_cast<std::uint64_t>(now.st_size);
   if (is_known(now, fresh)) return tar_.entry(fresh);
   read_attributes(opened, fresh);
+  if (ids_) take_capability(fresh, root_of(*ids_));
   tar_.entry(fresh);
   if (on_content_ && fresh.size > 0) on_content_(fresh.name, fresh.size);
   content(opened, fresh.size);

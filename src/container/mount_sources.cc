@@ -16,6 +16,12 @@ os::DetachedMount part_of(const os::Fd& whole, const std::string& subpath, os::D
 
 }  // namespace
 
+bool has_device(const Containers::State& state, const MountSpec& mount) {
+  if (mount.type != MountSpec::Type::Volume) return false;
+  const volume::Volume volume = state.services.volumes.inspect(mount.name);
+  return volume.options && !volume.options->empty();
+}
+
 os::DetachedMount mount_source(const Containers::State& state, const MountSpec& mount,
                                const os::IdSpace* ids) {
   const os::Depth depth = mount.recursive ? os::Depth::Recursive : os::Depth::TopOnly;

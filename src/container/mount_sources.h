@@ -13,4 +13,7 @@ namespace wharf::container {
 os::DetachedMount mount_source(const Containers::State& state, const MountSpec& mount,
                                const os::IdSpace* ids = nullptr);
 
+/// Whether a volume is a directory of the host, by the options it was made with (o=bind).
+bool has_device(const Containers::State& state, const MountSpec& mount);
+
 }  // namespace wharf::container

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "container/health.h"
 #include "container/log_options.h"
+#include "container/mount_sources.h"
 #include "container/sharing.h"
 #include "container/spec.h"
 #include "container/state.h"
@@ -63,8 +64,24 @@ os::Fd open_subpath(const os::Fd& root, const std::string& subpath) {
   }
 }
 
-/// Mounts whose source is known only now: parts of volumes, and images. The descriptors keep
-/// it open until the supervisor has copied the mount.
+/// Docker's words, as its driver mounts the device over the volume's own directory.
+os::Fd open_device(const Containers::State& state, const MountSpec& mount) {
+  const volume::Volume volume = state.services.volumes.inspect(mount.name);
+  try {
+    return state.services.volumes.open(mount.name);
+  } catch (const base::Error& error) {
+    const auto device = volume.options->find("device");
+    const bool missing = error.error_number() == ENOENT;
+    if (!missing || device == volume.options->end()) throw;
+    base::fail(Kind::Internal,
+               "error while mounting volume '{0}': failed to mount local volume: mount {1}:{0}, "
+               "flags: 0x1000: no such file or directory",
+               volume.mountpoint, device->second);
+  }
+}
+
+/// Mounts whose source is known only now: devices and parts of volumes, and images. The descriptors
+/// keep it open until the supervisor has copied the mount.
 std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& record,
                                       const os::IdSpace* ids) {
   std::vector<os::Fd> opened;
@@ -80,6 +97,8 @@ std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& re
                                        : open_subpath(layers.fd(), mount.subpath));
     } else if (mount.type == MountSpec::Type::Volume && !mount.subpath.empty()) {
       use(mount, open_subpath(state.services.volumes.open(mount.name), mount.subpath));
+    } else if (has_device(state, mount)) {
+      use(mount, open_device(state, mount));
     }
   }
   return opened;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "container/mount_sources.h"
 #include "os/file.h"
 
 namespace wharf::container {
@@ -70,10 +71,8 @@ UserSpace make_user_space(const Settings& settings, const Record& record, const 
 }
 
 bool maps_ids(const Containers::State& state, const MountSpec& mount) {
-  if (mount.type != MountSpec::Type::Volume) return false;
-  // One with a device of its own is the host's, as a bind mount is.
-  const volume::Volume volume = state.services.volumes.inspect(mount.name);
-  return !volume.options || volume.options->empty();
+  // One with a device is the host's, as a bind mount is.
+  return mount.type == MountSpec::Type::Volume && !has_device(state, mount);
 }
 
 std::optional<os::IdSpace> ids_of_running(const Run& run) {
