@@ -176,6 +176,7 @@ void Packer::file(const os::Fd& parent, const std::string& name, Entry entry) {
   if (is_known(now, fresh)) return tar_.entry(fresh);
   read_attributes(opened, fresh);
   tar_.entry(fresh);
+  if (on_content_ && fresh.size > 0) on_content_(fresh.name, fresh.size);
   content(opened, fresh.size);
 }
 

@@ -12,6 +12,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -28,6 +29,11 @@ inline constexpr int kMaxPackedDepth = 1024;
 class Packer {
  public:
   explicit Packer(TarWriter& tar) : tar_(tar), buffer_(kBufferBytes) {}
+
+  /// Hears of every file whose content comes next, with its name in the archive and its size.
+  void on_content(std::function<void(const std::string& name, std::uint64_t size)> hook) {
+    on_content_ = std::move(hook);
+  }
 
   /// `directory` and all that is in it. It is called `name`; with "" it has no entry itself and
   /// its members' names begin at the root, with "/" they begin with a slash.
@@ -47,6 +53,7 @@ class Packer {
   void content(const os::Fd& file, std::uint64_t size);
 
   TarWriter& tar_;
+  std::function<void(const std::string&, std::uint64_t)> on_content_;
   std::vector<char> buffer_;
   /// What has more than one name, and the first of them.
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "archive/tar_record.h"
+#include "layer/draft.h"
 #include "layer/layers_state.h"
 #include "os/tree.h"
 
@@ -59,8 +60,16 @@ std::unique_ptr<Ingest> Layers::begin() {
   return state_->begin({});
 }
 
+std::optional<Pin> Layers::pin(const base::Digest& diff_id) {
+  return state_->pin(diff_id);
+}
+
 std::optional<Pin> Layers::proven(const base::Digest& blob) {
   return state_->proven(blob);
+}
+
+std::unique_ptr<Draft> Layers::draft() {
+  return std::unique_ptr<Draft>(new Draft(state_));
 }
 
 void Layers::commit(std::span<const Pin> pins) {
@@ -135,6 +144,10 @@ void Layers::create_writable(std::string_view id, std::span<const base::Digest> 
 void Layers::remove_writable(std::string_view id) {
   check_id(id);
   state_->trash.take(state_->writable / id);
+}
+
+void Layers::discard(const os::Path& directory) {
+  state_->trash.take(directory);
 }
 
 void Layers::sweep_writable(const std::set<std::string>& ids) {

@@ -29,6 +29,7 @@
 
 namespace wharf::layer {
 
+class Draft;
 class Unpacker;
 
 /// What is known of a layer without looking at its files.
@@ -129,6 +130,9 @@ class Layers {
   /// Unpacks a stream whose digest nobody has claimed yet: load, import, commit.
   std::unique_ptr<Ingest> begin();
 
+  /// A layer that is made here, file by file: steps of a build (draft.h).
+  std::unique_ptr<Draft> draft();
+
   /// The layer unpacked from `blob` before, by proof.
   std::optional<Pin> proven(const base::Digest& blob);
 
@@ -147,6 +151,9 @@ class Layers {
   /// NotFound where the database does not know it.
   LayerInfo info(const base::Digest& diff_id);
 
+  /// Keeps a known, present layer; nothing where it is not.
+  std::optional<Pin> pin(const base::Digest& diff_id);
+
   /// Sends the exact tar the layer was unpacked from. Internal where files are damaged: the
   /// digest is checked while sending, so the last bytes are held back until it is right.
   void write_tar(const base::Digest& diff_id, const std::function<void(std::string_view)>& sink);
@@ -154,6 +161,9 @@ class Layers {
   /// Two directories; no fsync. Its root has the owner of the topmost layer's. Existing is no
   /// error.
   void create_writable(std::string_view id, std::span<const base::Digest> diff_ids);
+
+  /// Any other directory of <data-root>: to the trash. Missing is no error.
+  void discard(const os::Path& directory);
 
   /// Moves it to the trash. Missing is no error.
   void remove_writable(std::string_view id);
