@@ -186,6 +186,7 @@ void write_row(Containers::State& state, const Record& record) {
       [&](store::Transaction& transaction) {
         transaction.run("INSERT INTO containers(id, name, created, record) VALUES(?, ?, ?, ?)",
                         {record.id, record.name, record.created.unix_ns, text});
+        if (record.build_step) return;
         state.services.layers.hold(transaction, "container:" + record.id, layers);
       },
       row_durability(record));
@@ -206,9 +207,12 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   std::optional<oci::Platform> platform;
   if (!options.platform.empty()) platform = oci::parse_platform(options.platform);
   if (!options.name.empty()) checked_name(options.name);
-  const image::Image image = state.services.images.resolve(request.image, platform);
+  const image::Image image = options.build_image
+                                 ? *options.build_image
+                                 : state.services.images.resolve(request.image, platform);
 
   Record record = new_record(image, request);
+  record.build_step = options.build_image != nullptr;
   command_of(record.config);
   parse_security_options(record.host, state.settings);
   ReservedName name(state, record.id);
