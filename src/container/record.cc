@@ -106,7 +106,8 @@ StateFile state_from_json(const base::Json& json) {
 }
 
 os::Durability row_durability(const Record& record) {
-  return record.host.auto_remove || record.build_step ? os::Durability::Lazy : os::Durability::Synced;
+  return record.host.auto_remove || record.build_step ? os::Durability::Lazy
+                                                      : os::Durability::Synced;
 }
 
 }  // namespace wharf::container
