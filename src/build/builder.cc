@@ -106,7 +106,7 @@ void keep_made(Work& work) noexcept {
   }
 }
 
-State run_stages(Work& work) {
+State run_in_order(Work& work) {
   State last;
   for (std::size_t i = 0; i < work.file.stages.size(); ++i) {
     last = StageRun(work, work.file.stages[i], i).run();
@@ -117,10 +117,77 @@ State run_stages(Work& work) {
   return last;
 }
 
+/// The stage that a text of the file names, where it is an earlier one.
+std::optional<std::size_t> earlier_stage(const Work& work, std::size_t index,
+                                         const std::string& text) {
+  const auto& stages = work.file.stages;
+  return dockerfile::find_stage(
+      {stages.begin(), stages.begin() + static_cast<std::ptrdiff_t>(index)}, text);
+}
+
+/// The stages that one needs, by its FROM, COPY --from and RUN --mount=from.
+std::vector<std::size_t> needs_of(const Work& work, std::size_t index) {
+  const dockerfile::Stage& stage = work.file.stages[index];
+  std::vector<std::string> names;
+  dockerfile::Expander expander;
+  expander.variables = [&](std::string_view name) { return work.arguments.get_global(name); };
+  const std::string base = expander.word(stage.base);
+  for (const dockerfile::Instruction& one : stage.instructions) {
+    if (const auto* copy = std::get_if<dockerfile::Copy>(&one.action)) names.push_back(copy->from);
+    const auto* run = std::get_if<dockerfile::Run>(&one.action);
+    if (!run) continue;
+    for (const std::string& mount : run->mounts) names.push_back(parse_mount(mount).from);
+  }
+  std::vector<std::size_t> needs;
+  if (const auto found = earlier_stage(work, index, base);
+      found && work.file.stages[*found].name == base::lower(base)) {
+    needs.push_back(*found);
+  }
+  for (const std::string& name : names) {
+    const auto found = name.empty() ? std::nullopt : earlier_stage(work, index, name);
+    if (found) needs.push_back(*found);
+  }
+  return needs;
+}
+
+/// Every stage that the last one needs runs at once with the others; who takes from a stage
+/// waits for it. The first error ends all of them.
+State run_as_graph(Work& work, std::stop_source& ending) {
+  /// Each is a thread that mostly waits; a file with more of them runs one after another.
+  constexpr std::size_t kStagesAtOnce = 32;
+  const std::size_t last = work.file.stages.size() - 1;
+  std::set<std::size_t> wanted = {last};
+  for (std::size_t i = last + 1; i-- > 0;) {
+    if (!wanted.contains(i)) continue;
+    for (const std::size_t need : needs_of(work, i)) wanted.insert(need);
+  }
+  const bool at_once = wanted.size() <= kStagesAtOnce;
+  for (const std::size_t i : wanted) {
+    const auto policy = at_once ? std::launch::async : std::launch::deferred;
+    work.stages[i] = std::async(policy, [&work, &ending, i] {
+                       try {
+                         return StageRun(work, work.file.stages[i], i).run();
+                       } catch (const base::Error& error) {
+                         if (error.kind() != Kind::Cancelled) {
+                           const std::lock_guard guard(work.lock);
+                           if (!work.failure) work.failure = std::current_exception();
+                         }
+                         ending.request_stop();
+                         throw;
+                       }
+                     }).share();
+  }
+  for (const std::size_t i : wanted) work.stages[i].wait();
+  if (work.failure) std::rethrow_exception(work.failure);
+  return work.stages[last].get();
+}
+
 }  // namespace
 
 Builder::Builder(Services services)
-    : services_(std::move(services)), cache_(services_.database, services_.layers) {
+    : services_(std::move(services)),
+      cache_(services_.database, services_.layers),
+      mounts_(services_.directory / "mounts") {
   os::remove_tree(services_.directory / "contexts");
 }
 
@@ -135,17 +202,24 @@ base::Digest Builder::build(const Request& request, const ByteSource& body, Repo
   context.ignore(request.dockerfile, request.graph);
   const dockerfile::File file = parse_dockerfile(text, request);
 
-  Work work{request, services_,
-            cache_,  report,
-            stop,    context,
-            file,    Arguments(request.arguments, request.platform.value_or(oci::host_platform()))};
+  std::stop_source ending;
+  const std::stop_callback gone(stop, [&] { ending.request_stop(); });
+  Work work{request,
+            services_,
+            cache_,
+            report,
+            ending.get_token(),
+            context,
+            file,
+            mounts_,
+            Arguments(request.arguments, request.platform.value_or(oci::host_platform()))};
   work.steps = count_steps(file);
   work.stages.resize(file.stages.size());
   base::Digest id;
   try {
     declare_globals(work);
-    check_names(file);
-    const State state = run_stages(work);
+    if (!request.graph) check_names(file);
+    const State state = request.graph ? run_as_graph(work, ending) : run_in_order(work);
     work.used_arguments.merge(work.arguments.take_used());
     if (const auto unused = unused_arguments(request.arguments, work.used_arguments);
         !unused.empty()) {

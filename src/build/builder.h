@@ -26,6 +26,7 @@
 #include "build/cache.h"
 #include "build/report.h"
 #include "build/request.h"
+#include "build/run_mount.h"
 #include "build/services.h"
 
 namespace wharf::build {
@@ -55,10 +56,12 @@ class Builder {
                      std::stop_token stop);
 
   Cache& cache() { return cache_; }
+  CacheMounts& cache_mounts() { return mounts_; }
 
  private:
   Services services_;
   Cache cache_;
+  CacheMounts mounts_;
   base::Jobs jobs_;  ///< Removes contexts: nobody waits for it.
 };
 

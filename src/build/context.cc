@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "archive/pack.h"
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "build/tree.h"
 #include "dockerfile/text.h"
 #include "layer/layers.h"
 #include "os/file.h"
+#include "os/tree.h"
 
 namespace wharf::build {
 namespace {
@@ -19,6 +22,21 @@ using base::Kind;
 
 constexpr std::size_t kReadBytes = 128 << 10;
 constexpr std::size_t kTarBlock = 512;
+
+/// Takes away what a list leaves out, so that no step sees it.
+void remove_ignored(const os::Fd& directory, const std::string& prefix, const Tree& tree) {
+  const dockerfile::IgnoreList none;
+  for (const std::string& name : archive::names_in(directory)) {
+    const std::string path = prefix.empty() ? name : prefix + "/" + name;
+    if (!tree.wants(path, none, "")) {
+      os::remove_beneath(directory, name);
+      continue;
+    }
+    const os::Fd below(WHARF_CALL(openat, directory.get(), name.c_str(),
+                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (below.valid()) remove_ignored(below, path, tree);
+  }
+}
 
 }  // namespace
 
@@ -91,7 +109,11 @@ void Context::ignore(const std::string& dockerfile, bool all) {
   } catch (const base::Error& error) {
     fail(Kind::InvalidArgument, "error parsing .dockerignore: {}", error.what());
   }
-  if (all) return;
+  if (all) {
+    remove_ignored(root_, "", Tree(root_, ignored_));
+    ignored_ = {};
+    return;
+  }
   for (const std::string& name : {dockerfile, list}) {
     if (ignored_.excludes(dockerfile::clean_path(name))) os::remove_tree(path_ / name);
   }

@@ -183,7 +183,7 @@ void StageRun::act(const dockerfile::Copy& copy) {
     if (copy.from.empty()) {
       tree = &sources.add_tree(work_.context.root(), work_.context.ignored());
     } else {
-      sources.mount = mount_of(expand(copy.from));
+      sources.mount = work_.services.layers.mount_image(layers_from(expand(copy.from)));
       tree = &sources.add_tree(sources.mount->fd(), kNone);
       sources.keeps_owner = true;
     }
@@ -231,20 +231,19 @@ void StageRun::source_failed(std::string_view name, const base::Error& error,
   fail(error.kind(), "{} failed: {}", name, error.what());
 }
 
-os::DetachedMount StageRun::mount_of(const std::string& from) {
+std::vector<base::Digest> StageRun::layers_from(const std::string& from) {
   const auto& stages = work_.file.stages;
   const auto earlier = dockerfile::find_stage(
       {stages.begin(), stages.begin() + static_cast<std::ptrdiff_t>(index_)}, from);
   if (earlier) {
-    return work_.services.layers.mount_image(work_.stages[*earlier].get().diff_ids);
+    return work_.stages[*earlier].get().diff_ids;
   }
   const bool number = !from.empty() && from.find_first_not_of("0123456789") == std::string::npos;
   if (number) {
     fail(Kind::InvalidArgument, "invalid from flag value {}: refers to current build block", from);
   }
   try {
-    const image::Image image = work_.image(from, work_.request.platform);
-    return work_.services.layers.mount_image(image.diff_ids);
+    return work_.image(from, work_.request.platform).diff_ids;
   } catch (const base::Error& error) {
     if (error.kind() == Kind::Cancelled) throw;
     fail(error.kind(), "invalid from flag value {}: {}", from, error.what());

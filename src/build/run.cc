@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "build/output.h"
 #include "build/stage.h"
+#include "build/step_mounts.h"
 #include "build/writable.h"
 #include "container/containers.h"
 
@@ -15,8 +16,10 @@ using base::fail;
 using base::Kind;
 using Words = std::vector<std::string>;
 
+}  // namespace
+
 /// The container of one step. Removed at the end, unless it is to be kept.
-class StepContainer {
+class StageRun::StepContainer {
  public:
   StepContainer(container::Containers& containers, std::string id)
       : containers_(containers), id_(std::move(id)) {}
@@ -43,11 +46,14 @@ class StepContainer {
   bool kept_ = false;
 };
 
+namespace {
+
 /// What the container is made of: the stage's files, and of its config only what a command needs.
-image::Image step_image(const State& state) {
+image::Image step_image(const State& state, bool graph) {
   image::Image image = image_of(state);
   oci::RunConfig bare;
-  bare.volumes = image.config.config.volumes;
+  // Docker: its first builder loses what is written below a VOLUME, BuildKit does not.
+  if (!graph) bare.volumes = image.config.config.volumes;
   image.config.config = std::move(bare);
   return image;
 }
@@ -65,6 +71,45 @@ api::HostConfig host_config(const Request& request) {
 
 }  // namespace
 
+namespace {
+
+/// The command of a RUN with heredocs, as BuildKit makes it.
+struct Script {
+  Words command;
+  std::string path;     ///< Where a file of its own is executed.
+  std::string content;  ///< Of that file.
+};
+
+Script script_of(const dockerfile::CommandLine& line, const Words& shell) {
+  Script script;
+  if (!line.shell || line.files.empty()) {
+    script.command = line.words;
+    if (line.shell) script.command.insert(script.command.begin(), shell.begin(), shell.end());
+    return script;
+  }
+  const std::string& text = line.words.front();
+  dockerfile::Heredoc alone;
+  const bool whole = line.files.size() == 1 && dockerfile::parse_heredoc(text, alone);
+  const dockerfile::Heredoc& first = line.files.front();
+  if (whole && first.content.starts_with("#!")) {
+    script.path = "/dev/pipes/" + first.name;
+    script.content = dockerfile::content_of(first);
+    script.command = {script.path};
+    return script;
+  }
+  script.command = shell;
+  if (whole) {
+    script.command.push_back(dockerfile::content_of(first));
+    return script;
+  }
+  std::string full = text;
+  for (const dockerfile::Heredoc& file : line.files) full += "\n" + file.content + file.name;
+  script.command.push_back(full);
+  return script;
+}
+
+}  // namespace
+
 void StageRun::act(const dockerfile::Run& run) {
   if (!work_.request.graph && !run.used_flags.empty()) {
     fail(Kind::InvalidArgument,
@@ -72,35 +117,86 @@ void StageRun::act(const dockerfile::Run& run) {
          "learn how to build images with BuildKit enabled",
          *std::min_element(run.used_flags.begin(), run.used_flags.end()));
   }
-  const Words command = command_words(run.command);
-  if (command.empty()) fail(Kind::InvalidArgument, "RUN requires at least one argument");
+  Script script;
+  script.command = command_words(run.command);
+  if (work_.request.graph) script = script_of(run.command, shell());
+  if (script.command.empty()) fail(Kind::InvalidArgument, "RUN requires at least one argument");
+  StepMounts mounts(work_, state_.config.config.working_dir,
+                    [this](const std::string& from) { return layers_from(from); });
+  std::string inputs = add_mounts(run, mounts);
+  if (!script.path.empty()) {
+    mounts.add_script(script.path, script.content);
+    inputs += "\n" + script.content;
+  }
   const Words remembered = arguments_.remembered(state_.env());
-  std::string shown = base::join(command, " ");
+  std::string shown = base::join(script.command, " ");
   if (!remembered.empty()) {
     shown = fmt::format("|{} {} {}", remembered.size(), base::join(remembered, " "), shown);
   }
-  std::string below = state_.id.text();
-  std::string files;
-  if (work_.request.graph) {
-    // Only what the command can see: labels and the like change nothing.
-    below.clear();
-    for (const base::Digest& id : state_.diff_ids) below += id.text();
-    const oci::RunConfig& config = state_.config.config;
-    below += "\n" + base::join(state_.env(), "\n") + "\n" + config.user + "\n" + config.working_dir;
-    shown = "RUN " + shown + " # buildkit";
-    for (const dockerfile::Heredoc& file : run.command.files)
-      files += file.name + "\n" + file.content;
-    files += base::join(run.mounts, "\n") + "\n" + run.network + "\n" + run.security;
-  }
+  if (work_.request.graph) shown = "RUN " + shown + " # buildkit";
   const std::string key =
-      key_of("run", {below, base::join(command, "\x01"), base::join(remembered, "\n"), shown, files,
-                     work_.request.network_mode});
-  keep({key, shown}, [&] { return execute(command, run); });
+      key_of("run", {below_run(), base::join(script.command, "\x01"), base::join(remembered, "\n"),
+                     shown, inputs, network_of(run)});
+  keep({key, shown}, [&] { return execute(script.command, run, mounts); });
 }
 
-Result StageRun::execute(const Words& command, const dockerfile::Run& run) {
+/// What a command can see of the stage: in the graph labels and the like change nothing.
+std::string StageRun::below_run() const {
+  if (!work_.request.graph) return state_.id.text();
+  std::string below;
+  for (const base::Digest& id : state_.diff_ids) below += id.text();
+  const oci::RunConfig& config = state_.config.config;
+  return below + "\n" + base::join(state_.env(), "\n") + "\n" + config.user + "\n" +
+         config.working_dir;
+}
+
+std::string StageRun::network_of(const dockerfile::Run& run) const {
+  const std::string network = expand(run.network);
+  if (network.empty() || network == "default") return work_.request.network_mode;
+  if (network == "none") return network;
+  if (network == "host") {
+    fail(Kind::Forbidden,
+         "granting entitlement network.host is not allowed by build daemon configuration");
+  }
+  fail(Kind::InvalidArgument, "invalid network mode {}", base::quoted(network));
+}
+
+/// Adds what --mount asks for; what of it the key of the step must know.
+std::string StageRun::add_mounts(const dockerfile::Run& run, StepMounts& mounts) {
+  std::string inputs;
+  for (const std::string& text : run.mounts) {
+    const RunMount mount = parse_mount(expand(text));
+    mounts.add(mount);
+    inputs += "\n" + expand(text);
+    if (mount.type != RunMount::Type::Bind) continue;
+    // What the command reads there is an input as the root is.
+    if (!mount.from.empty()) {
+      for (const base::Digest& id : layers_from(mount.from)) inputs += "\n" + id.text();
+      continue;
+    }
+    const Tree tree(work_.context.root(), work_.context.ignored());
+    inputs += "\n" + tree.digest(checked_source("/" + mount.source), {}).text();
+  }
+  const std::string security = expand(run.security);
+  if (security == "insecure") {
+    fail(Kind::Forbidden,
+         "granting entitlement security.insecure is not allowed by build daemon configuration");
+  }
+  if (!security.empty() && security != "sandbox") {
+    fail(Kind::InvalidArgument, "security {} is not valid", base::quoted(security));
+  }
+  for (const std::string& device : run.devices) {
+    if (device.find("required=false") != std::string::npos) continue;
+    fail(Kind::NotImplemented, "device {}: devices of builds are not built in this engine yet",
+         device);
+  }
+  return inputs;
+}
+
+Result StageRun::execute(const Words& command, const dockerfile::Run& run,
+                         const StepMounts& mounts) {
   container::Containers& containers = work_.services.containers;
-  const image::Image image = step_image(state_);
+  const image::Image image = step_image(state_, work_.request.graph);
   api::CreateRequest request;
   request.image = base::short_id(state_.id.text());
   request.cmd = command;
@@ -112,9 +208,11 @@ Result StageRun::execute(const Words& command, const dockerfile::Run& run) {
   }
   request.attach_stdout = request.attach_stderr = true;
   request.host_config = host_config(work_.request);
-  (void)run;
+  request.host_config->network_mode = network_of(run);
 
-  StepContainer step(containers, containers.create(std::move(request), {.build_image = &image}).id);
+  container::CreateOptions options{.build_image = &image};
+  options.build_mounts = mounts.specs();
+  StepContainer step(containers, containers.create(std::move(request), options).id);
   work_.say(" ---> Running in {}\n", base::short_id(step.id()));
   Output output(containers.attach(step.id(), {.stream = true, .out = true, .err = true}),
                 work_.report);
@@ -122,18 +220,9 @@ Result StageRun::execute(const Words& command, const dockerfile::Run& run) {
   containers.start(step.id());
   const std::int64_t code = end->get(work_.stop).status_code;
   output.finish();
-  if (code != 0) {
-    if (!work_.request.graph && !work_.request.force_remove) keep_failed(step.id()), step.keep();
-    const std::string shown = base::join(command, " ");
-    throw CommandFailed(
-        work_.request.graph
-            ? fmt::format("process \"{}\" did not complete successfully: exit code: {}", shown,
-                          code)
-            : fmt::format("The command '{}' returned a non-zero code: {}", shown, code),
-        static_cast<int>(code));
-  }
+  if (code != 0) command_failed(command, code, step);
   Result result;
-  containers.take_changes(step.id(), {}, [&](const os::Path& upper) {
+  containers.take_changes(step.id(), mounts.stubs(), [&](const os::Path& upper) {
     if (std::filesystem::is_empty(upper)) return;
     result = layer_of(work_.services.layers, upper);
   });
@@ -144,10 +233,21 @@ Result StageRun::execute(const Words& command, const dockerfile::Run& run) {
   return result;
 }
 
-/// Docker: the container of a command that failed stays, so that one can look into it.
-void StageRun::keep_failed(const std::string& id) {
-  work_.services.layers.commit(state_.pins);
-  work_.services.containers.keep_step(id);
+void StageRun::command_failed(const Words& command, std::int64_t code, StepContainer& step) {
+  const std::string shown = base::join(command, " ");
+  if (work_.request.graph) {
+    throw CommandFailed(fmt::format("process {} did not complete successfully: exit code: {}",
+                                    base::quoted(shown), code),
+                        static_cast<int>(code));
+  }
+  // Docker: the container of a command that failed stays, so that one can look into it.
+  if (!work_.request.force_remove) {
+    work_.services.layers.commit(state_.pins);
+    work_.services.containers.keep_step(step.id());
+    step.keep();
+  }
+  throw CommandFailed(fmt::format("The command '{}' returned a non-zero code: {}", shown, code),
+                      static_cast<int>(code));
 }
 
 }  // namespace wharf::build

@@ -13,6 +13,8 @@
 
 namespace wharf::build {
 
+class StepMounts;
+
 class StageRun {
  public:
   StageRun(Work& work, const dockerfile::Stage& stage, std::size_t index)
@@ -79,13 +81,19 @@ class StageRun {
   void add_inline(const dockerfile::Transfer& given, Sources& sources) const;
   [[noreturn]] void source_failed(std::string_view name, const base::Error& error,
                                   bool of_context) const;
-  /// A stage, or an image.
-  os::DetachedMount mount_of(const std::string& from);
+  /// Of a stage, or an image.
+  std::vector<base::Digest> layers_from(const std::string& from);
 
   // run.cc
 
-  Result execute(const std::vector<std::string>& command, const dockerfile::Run& run);
-  void keep_failed(const std::string& id);
+  class StepContainer;
+  std::string below_run() const;
+  std::string network_of(const dockerfile::Run& run) const;
+  std::string add_mounts(const dockerfile::Run& run, StepMounts& mounts);
+  Result execute(const std::vector<std::string>& command, const dockerfile::Run& run,
+                 const StepMounts& mounts);
+  [[noreturn]] void command_failed(const std::vector<std::string>& command, std::int64_t code,
+                                   StepContainer& step);
 
   Work& work_;
   const dockerfile::Stage& stage_;

@@ -11,6 +11,7 @@
 #include "build/arguments.h"
 #include "build/builder.h"
 #include "build/context.h"
+#include "build/run_mount.h"
 #include "build/state.h"
 #include "dockerfile/instruction.h"
 
@@ -30,6 +31,7 @@ struct Work {
   std::stop_token stop;
   const Context& context;
   const dockerfile::File& file;
+  CacheMounts& caches;
   Arguments arguments;  ///< As the stages begin.
 
   std::size_t steps = 0;
@@ -41,6 +43,7 @@ struct Work {
   std::vector<std::string> keys = {};
   std::vector<layer::Pin> pins = {};
   std::set<std::string> used_arguments = {};
+  std::exception_ptr failure = {};  ///< The first, of stages that run at once.
 
   void check_stop() const {
     if (stop.stop_requested()) base::fail(base::Kind::Cancelled, "Build cancelled");
@@ -53,7 +56,9 @@ struct Work {
   }
 
   /// "Step 3/7 : RUN x".
-  void say_step(const std::string& code) { say("Step {}/{} : {}\n", ++step, steps, code); }
+  void say_step(const std::string& code) {
+    if (!request.graph) say("Step {}/{} : {}\n", ++step, steps, code);
+  }
 
   /// An image that is not of this build: pulled where it is not here.
   image::Image image(const std::string& name, const std::optional<oci::Platform>& platform);

@@ -23,6 +23,7 @@
 #include "api/version.h"
 #include "base/filters.h"
 #include "container/copy.h"
+#include "container/mounts.h"
 #include "container/services.h"
 #include "container/settings.h"
 #include "container/stats.h"
@@ -42,6 +43,7 @@ struct CreateOptions {
   /// A step of a build: made of this image, which need not be among the images. Its layers are
   /// kept by the caller, and it is removed when a daemon starts that does not know the build.
   const image::Image* build_image = nullptr;
+  std::vector<MountSpec> build_mounts = {};  ///< Of the step, beside what its config asks for.
 };
 
 struct StopOptions {

@@ -225,6 +225,8 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   MountPlan mounts(state, record);
   mounts.make_volumes();
   mounts.prepare_rootfs();
+  record.mounts.insert(record.mounts.end(), options.build_mounts.begin(),
+                       options.build_mounts.end());
   write_row(state, record);
 
   const auto container = std::make_shared<Container>(record, Created{});

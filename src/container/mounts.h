@@ -29,6 +29,8 @@ struct MountSpec {
   bool anonymous = false;      ///< Removed with the container when volumes are.
   std::string subpath;
   std::string options;  ///< Of a tmpfs, "size=64k,mode=1777".
+  /// Of an image that is none of the images yet, for steps of builds: not kept in the record.
+  std::vector<std::string> layers;
   api::StringMap labels;
   api::StringMap driver_options;
 
