@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 
+from bundle import Bundle  # noqa: E402
 from daemon import Daemon  # noqa: E402
 from images import busybox_archive  # noqa: E402
 from inventory import at_rest, settle  # noqa: E402
@@ -117,3 +118,17 @@ def remote(shared_daemon):
     remote = Remote()
     yield remote
     remote.close()
+
+
+@pytest.fixture(scope="session")
+def busybox(scratch):
+    """The machine's static busybox, on the file system where bundles are made."""
+    return shutil.copy(shutil.which("busybox"), scratch / "busybox")
+
+
+@pytest.fixture
+def bundle(scratch, busybox):
+    """An OCI bundle; its container is deleted after the test."""
+    bundle = Bundle(tempfile.mkdtemp(dir=scratch), busybox)
+    yield bundle
+    bundle.remove()

@@ -2,8 +2,10 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 
 #include "base/error.h"
 
@@ -65,7 +67,7 @@ std::int64_t fraction_at(std::string_view text, std::size_t& at) {
 }
 
 void expect_at(std::string_view text, std::size_t& at, std::string_view wanted) {
-  if (at >= text.size() || wanted.find(text[at]) == std::string_view::npos) {
+  if (at >= text.size() || std::find(wanted.begin(), wanted.end(), text[at]) == wanted.end()) {
     fail(Kind::InvalidArgument, "cannot parse \"{}\" as a time", text);
   }
   ++at;
@@ -86,6 +88,15 @@ void check_ranges(const tm& utc, std::string_view text) {
   if (utc.tm_hour > 23) out_of_range(text, "hour");
   if (utc.tm_min > 59) out_of_range(text, "minute");
   if (utc.tm_sec > 59) out_of_range(text, "second");
+}
+
+/// timegm(3), which takes the lock of the time zone for each of a log's records.
+std::int64_t seconds_of(const tm& utc) {
+  const std::chrono::year_month_day day{std::chrono::year{utc.tm_year + 1900},
+                                        std::chrono::month{static_cast<unsigned>(utc.tm_mon) + 1},
+                                        std::chrono::day{static_cast<unsigned>(utc.tm_mday)}};
+  const std::int64_t days = std::chrono::sys_days{day}.time_since_epoch().count();
+  return days * 86'400 + utc.tm_hour * 3600 + utc.tm_min * 60 + utc.tm_sec;
 }
 
 }  // namespace
@@ -144,7 +155,7 @@ Time parse_rfc3339(std::string_view text) {
   if (at != text.size()) fail(Kind::InvalidArgument, "cannot parse \"{}\" as a time", text);
   check_ranges(utc, text);
   if (utc.tm_year + 1900 < 1678 || utc.tm_year + 1900 > 2261) return {};
-  return {(static_cast<std::int64_t>(::timegm(&utc)) - offset) * kSecond + nanoseconds};
+  return {(seconds_of(utc) - offset) * kSecond + nanoseconds};
 }
 
 Time parse_time_parameter(std::string_view text) {

@@ -39,9 +39,10 @@ class JsonFileLog : public Log {
   using Sink = std::function<void(std::string_view)>;
 
   /// False once nothing more can be wanted.
-  bool give(const std::string& record, const Sink& sink);
+  bool give(std::string_view record, const Sink& sink);
   /// What was gathered goes to the client.
   void flush(const Sink& sink);
+  void rest(const Sink& sink);
   void follow(std::optional<logs::RecordReader> from, logs::Watch::Interest& changes,
               const Sink& sink, std::stop_token stop);
 
@@ -51,21 +52,21 @@ class JsonFileLog : public Log {
   supervise::LogOptions options_;
   os::Fd directory_;
   bool tty_ = false;
+  logs::Line line_;
   std::string gathered_;  ///< A line each would be a system call each.
 };
 
-bool JsonFileLog::give(const std::string& record, const Sink& sink) {
-  const auto line = logs::decode(record);
-  if (!line) return true;
-  if (query_.since && line->time < *query_.since) return true;
-  if (query_.until && line->time > *query_.until) return false;
-  if (line->stream == "stderr" ? !query_.err : !query_.out) return true;
+bool JsonFileLog::give(std::string_view record, const Sink& sink) {
+  if (!logs::decode(record, line_)) return true;
+  if (query_.since && line_.time < *query_.since) return true;
+  if (query_.until && line_.time > *query_.until) return false;
+  if (line_.stream == "stderr" ? !query_.err : !query_.out) return true;
   logs::Shown how;
   how.timestamps = query_.timestamps;
   how.details = query_.details;
   how.framed = !tty_;
   how.json = query_.json;
-  logs::show(*line, how, gathered_);
+  logs::show(line_, how, gathered_);
   if (gathered_.size() >= kGathered) flush(sink);
   return true;
 }
@@ -75,11 +76,18 @@ void JsonFileLog::flush(const Sink& sink) {
   gathered_.clear();
 }
 
+/// Before a wait that may be long: followers are many.
+void JsonFileLog::rest(const Sink& sink) {
+  flush(sink);
+  std::string().swap(gathered_);  // "=" would keep what it holds.
+  std::string().swap(line_.text);
+}
+
 void JsonFileLog::follow(std::optional<logs::RecordReader> from, logs::Watch::Interest& changes,
                          const Sink& sink, std::stop_token stop) {
   const os::Fd ended = container_->stopped_signal();
   logs::Follower follower(directory_, options_.name, std::move(from), changes);
-  while (auto record = follower.next(ended, stop, [&] { flush(sink); })) {
+  while (auto record = follower.next(ended, stop, [&] { rest(sink); })) {
     if (!give(*record, sink)) break;
   }
   flush(sink);

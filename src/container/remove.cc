@@ -57,22 +57,11 @@ void remove_anonymous_volumes(const Containers::State& state, const Record& reco
   }
 }
 
-/// A copy out of the container that is still under way may make a file while this removes them.
-void remove_directory(const os::Path& directory) {
-  for (int attempt = 1;; ++attempt) {
-    try {
-      return os::remove_tree(directory);
-    } catch (const base::Error& error) {
-      if (error.error_number() != ENOTEMPTY || attempt == kRemoveAttempts) throw;
-    }
-  }
-}
-
 /// The container is gone whether or not its directories go with it: whoever waits must hear so.
 void discard_directories(const Containers::State& state, const std::string& id) {
   try {
     state.services.layers.remove_writable(id);
-    remove_directory(state.directory(id));
+    state.services.layers.discard(state.directory(id));
   } catch (const base::Error& error) {
     base::log_error("remove directories of container {}: {}; swept at the next start", id,
                     error.what());

@@ -141,7 +141,8 @@ Json resolve_seccomp(const Json& profile, const Names& capabilities) {
   if (!profile.is_object()) bad("it is not an object");
   const JsonObject& object = profile.get_object();
   JsonObject out;
-  for (const char* key : {"defaultAction", "defaultErrnoRet", "flags"}) {
+  for (const char* key :
+       {"defaultAction", "defaultErrnoRet", "flags", "listenerPath", "listenerMetadata"}) {
     const Json* value = base::find(object, key);
     if (value && !value->is_null()) out[key] = *value;
   }
@@ -166,13 +167,13 @@ SeccompFilters::SeccompFilters(const std::string& daemon_profile)
   }
 }
 
-os::Fd SeccompFilters::compiled(std::string_view profile, const Names& capabilities) {
+SeccompFilter SeccompFilters::compiled(std::string_view profile, const Names& capabilities) {
   const std::string key =
       base::Sha256::of(std::string(profile) + '\0' + base::join(capabilities, ",")).text();
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = filters_.find(key); found != filters_.end()) {
-      return found->second.duplicate();
+      return {found->second.duplicate(), nullptr};
     }
   }
   Json parsed;
@@ -181,23 +182,25 @@ os::Fd SeccompFilters::compiled(std::string_view profile, const Names& capabilit
   } catch (const base::Error& error) {
     bad(error.what());
   }
-  std::string text = base::to_text(resolve_seccomp(parsed, capabilities));
+  Json resolved = resolve_seccomp(parsed, capabilities);
+  std::string text = base::to_text(resolved);
   base::Arena arena(64 << 20);
   os::SeccompFilter filter;
   base::Failure failure;
   if (!os::compile_seccomp(arena, std::span<char>(text), filter, failure)) {
     bad(std::string(failure.text.view()));
   }
+  if (filter.flags != 0) return {os::Fd(), std::move(resolved)};
   os::Fd file =
       sealed({reinterpret_cast<const char*>(filter.code.data()), filter.code.size_bytes()});
   os::Fd copy = file.duplicate();
   const std::lock_guard lock(mutex_);
   if (filters_.size() >= kKept) filters_.clear();
   filters_.insert_or_assign(key, std::move(file));
-  return copy;
+  return {std::move(copy), nullptr};
 }
 
-os::Fd SeccompFilters::filter(const api::HostConfig& host, const SecurityOptions& security) {
+SeccompFilter SeccompFilters::filter(const api::HostConfig& host, const SecurityOptions& security) {
   std::string_view profile = security.seccomp;
   // Docker: a privileged container has a filter only where one was asked for.
   if (profile.empty() && host.privileged) return {};

@@ -25,17 +25,23 @@ std::string_view default_seccomp_profile();
 /// InvalidArgument for what is no profile.
 base::Json resolve_seccomp(const base::Json& profile, const std::vector<std::string>& capabilities);
 
+/// What a container is confined by: at most one of the two is there.
+struct SeccompFilter {
+  os::Fd file;  ///< A memfd of sock_filter[].
+  base::Json
+      profile;  ///< linux.seccomp of the OCI spec, where a filter is not all: flags, an agent.
+};
+
 class SeccompFilters {
  public:
   /// `daemon_profile`: "builtin", "unconfined", or the path of a profile, read now.
   explicit SeccompFilters(const std::string& daemon_profile);
 
-  /// A memfd of sock_filter[], or an invalid descriptor where everything is allowed. Throws
-  /// InvalidArgument for a profile that cannot be read.
-  os::Fd filter(const api::HostConfig& host, const SecurityOptions& security);
+  /// Empty where everything is allowed. Throws InvalidArgument for a profile that cannot be read.
+  SeccompFilter filter(const api::HostConfig& host, const SecurityOptions& security);
 
  private:
-  os::Fd compiled(std::string_view profile, const std::vector<std::string>& capabilities);
+  SeccompFilter compiled(std::string_view profile, const std::vector<std::string>& capabilities);
 
   /// Filters kept at most; each is a memfd of some KiB.
   static constexpr std::size_t kKept = 64;

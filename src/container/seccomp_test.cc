@@ -57,8 +57,8 @@ TEST(SeccompProfile, HasTheCallsOfDockers) {
 
 TEST(SeccompFilters, AreCompiledOncePerProfileAndCapabilities) {
   SeccompFilters filters("builtin");
-  const os::Fd first = filters.filter({}, {});
-  const os::Fd second = filters.filter({}, {});
+  const os::Fd first = filters.filter({}, {}).file;
+  const os::Fd second = filters.filter({}, {}).file;
   ASSERT_TRUE(first.valid());
   EXPECT_EQ(os::status(first).st_ino, os::status(second).st_ino);
   EXPECT_EQ(os::status(first).st_size % static_cast<off_t>(sizeof(sock_filter)), 0);
@@ -69,10 +69,24 @@ TEST(SeccompFilters, AreNotMadeWhereEverythingIsAllowed) {
   SeccompFilters filters("builtin");
   SecurityOptions unconfined;
   unconfined.seccomp = "unconfined";
-  EXPECT_FALSE(filters.filter({}, unconfined).valid());
+  EXPECT_FALSE(filters.filter({}, unconfined).file.valid());
   api::HostConfig privileged;
   privileged.privileged = true;
-  EXPECT_FALSE(filters.filter(privileged, {}).valid());
+  EXPECT_FALSE(filters.filter(privileged, {}).file.valid());
+}
+
+TEST(SeccompFilters, LeaveProfilesWithFlagsOrAnAgentToTheRuntime) {
+  SeccompFilters filters("builtin");
+  SecurityOptions options;
+  options.seccomp = R"({"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/a","listenerMetadata":"m",
+      "syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]})";
+  const SeccompFilter agent = filters.filter({}, options);
+  EXPECT_FALSE(agent.file.valid());
+  EXPECT_EQ(agent.profile.at("listenerPath").as_string(), "/a");
+  EXPECT_EQ(agent.profile.at("listenerMetadata").as_string(), "m");
+  options.seccomp = R"({"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_LOG"],
+      "syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_ERRNO"}]})";
+  EXPECT_FALSE(filters.filter({}, options).profile.is_null());
 }
 
 TEST(SeccompFilters, RefuseWhatIsNoProfile) {

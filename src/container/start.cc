@@ -178,10 +178,13 @@ supervise::LaunchRequest prepare(Containers::State& state, Container& container,
   input.init_program = find_init(state.settings, record.host);
 
   supervise::LaunchRequest request = launch_request(state, container, record);
-  request.config_json = base::to_text(build_spec(input));
+  SeccompFilter filter = state.seccomp.filter(record.host, input.security);
+  base::Json spec = build_spec(input);
+  if (!filter.profile.is_null()) spec.at("linux").as_object()["seccomp"] = filter.profile;
+  request.config_json = base::to_text(spec);
   request.rootfs = std::move(rootfs).release();
   if (input.own_network) request.network_namespace = run.sandbox.netns().duplicate();
-  request.seccomp = state.seccomp.filter(record.host, input.security);
+  request.seccomp = std::move(filter.file);
   return request;
 }
 
@@ -192,10 +195,10 @@ void start_steps(Containers::State& state, Container& container, Starting& start
   Run& run = *starting.run;
   state.ship_log(starting.record, Containers::State::Shipping::Starting);
   state.publish_volumes(starting.record, "mount");
+  // Before it runs: a daemon that comes after a crash finds what the container holds.
+  state.save_state(container, run.sandbox.record(), {});
   run.task =
       state.services.supervisors.launch(std::move(request), state.events_of(self, run.number));
-  state.save_state(container, run.sandbox.record(), {});
-  run.task.start();
   run.started_at = run.task.started_at();
   // Attachments that came since the message was made.
   for (auto& late : container.take_attachments()) run.task.attach(std::move(late));

@@ -14,6 +14,7 @@ namespace wharf::content {
 struct Blobs::State {
   os::Path blobs;
   os::Path ingest;
+  std::unique_ptr<Partials> partials;
   std::mutex lock;
   std::weak_ptr<void> leased;  ///< One object for all leases: alive while any of them is.
 
@@ -45,9 +46,14 @@ Blobs::Blobs(const os::Path& data_root) : state_(std::make_unique<State>()) {
   os::make_directories(state_->blobs, 0700);
   os::remove_tree(state_->ingest);
   os::make_directories(state_->ingest, 0700);
+  state_->partials = std::make_unique<Partials>(data_root / "content" / "partial");
 }
 
 Blobs::~Blobs() = default;
+
+Partials& Blobs::partials() {
+  return *state_->partials;
+}
 
 base::Digest Blobs::put(std::string_view bytes, const base::Digest& expected) {
   if (bytes.size() > kMaxBlobBytes) {

@@ -2,6 +2,7 @@
 //
 //   <data-root>/content/sha256/<hex>   one blob, 0600, never changed
 //   <data-root>/content/ingest/<name>  half-written ones, removed at start
+//   <data-root>/content/partial/       layers that have not come whole yet (partial.h)
 //
 // A blob is checked against its digest before it gets its name, and again whenever it is read:
 // flipped bits are an error that names the blob, never an answer. Layers are not kept here.
@@ -15,6 +16,7 @@
 #include <string_view>
 
 #include "base/digest.h"
+#include "content/partial.h"
 #include "os/file.h"
 
 namespace wharf::content {
@@ -57,6 +59,9 @@ class Blobs {
 
   /// Removes every blob that `wanted` denies, unless a lease is held by anyone. Returns bytes.
   std::uint64_t collect(const std::function<bool(const base::Digest&)>& wanted);
+
+  /// Layers on their way from a registry.
+  Partials& partials();
 
  private:
   struct State;

@@ -244,6 +244,7 @@ const RequestHead* Connection::next_request() {
     if (!fill()) return nullptr;
   }
   head_ = parser.head();
+  if (input_.empty()) std::string().swap(input_);  // The answer may take for ever.
   body_ = std::make_unique<RequestBody>(*this);
   stream_->set_idle_timeout_ms(kReplyTimeoutMs);
   chunks_.reset();

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/log.h"
 
 namespace wharf::image {
 namespace {
@@ -36,7 +37,7 @@ void LayerFetch::plan(const oci::Manifest& manifest, const oci::ImageConfig& con
     const auto same = [&](const Job& job) { return job.blob->digest == blob.digest; };
     const auto known = std::find_if(jobs_.begin(), jobs_.end(), same);
     if (known == jobs_.end()) {
-      jobs_.push_back({&blob, diff_ids[i], std::nullopt});
+      jobs_.push_back({&blob, diff_ids[i], std::nullopt, nullptr});
     } else if (known->diff_id != diff_ids[i]) {
       fail(Kind::InvalidArgument, "layer {}: the config gives it two diff ids", blob.digest.text());
     }
@@ -55,7 +56,7 @@ std::vector<layer::Pin> LayerFetch::run(const oci::Manifest& manifest,
   }
   if (first_failure_) std::rethrow_exception(first_failure_);
   std::vector<layer::Pin> pins;
-  for (Job& job : jobs_) pins.push_back(std::move(job.pin.value()));
+  for (const Job& job : jobs_) pins.push_back(job.pin.value());
   return pins;
 }
 
@@ -83,27 +84,52 @@ void LayerFetch::fetch(Job& job) {
   std::stop_source either;
   const std::stop_callback on_stop(stop_, [&] { either.request_stop(); });
   const std::stop_callback on_failure(failed_.get_token(), [&] { either.request_stop(); });
-  layer::Claim claim = layers_.claim(job.blob->digest, either.get_token());
-  if (claim.layer) {
-    if (claim.layer->diff_id() != job.diff_id) {
-      fail(Kind::InvalidArgument, "layer {}: wrong diff id: the config says {}, it is {}",
-           job.blob->digest.text(), job.diff_id.text(), claim.layer->diff_id().text());
+  while (!job.pin) {
+    layer::Claim claim = layers_.claim(job.blob->digest, either.get_token());
+    if (claim.layer) {
+      if (claim.layer->diff_id() != job.diff_id) {
+        fail(Kind::InvalidArgument, "layer {}: wrong diff id: the config says {}, it is {}",
+             job.blob->digest.text(), job.diff_id.text(), claim.layer->diff_id().text());
+      }
+      job.pin = std::move(*claim.layer);
+      say({.status = "Already exists", .id = id});
+      return;
     }
-    job.pin = std::move(*claim.layer);
-    say({.status = "Already exists", .id = id});
-    return;
+    job.kept = partials_.open(job.blob->digest, job.blob->size_bytes);
+    job.pin = unpack(job, *claim.ingest);
   }
-  job.pin = unpack(job, *claim.ingest);
   say({.status = "Pull complete", .id = id});
 }
 
-layer::Pin LayerFetch::unpack(const Job& job, layer::Ingest& ingest) {
+/// Nothing where bytes of an earlier pull were wrong: they are gone, and it begins anew.
+std::optional<layer::Pin> LayerFetch::unpack(const Job& job, layer::Ingest& ingest) {
+  bool unpacking = false;
+  try {
+    stream(job, ingest, unpacking);
+    unpacking = true;
+    return ingest.finish(job.diff_id);
+  } catch (const base::Error& error) {
+    // Neither the bytes nor what they unpack to: the client left, the disk is full, a time-out.
+    const bool innocent = !unpacking || error.error_number() != 0 ||
+                          error.kind() == Kind::Cancelled || error.kind() == Kind::Unavailable;
+    if (innocent) throw;
+    job.kept->discard();
+    if (!job.kept->resumed()) throw;
+    base::log_warn("layer {}: what was kept of it is of no use: {}", job.blob->digest.text(),
+                   error.what());
+    return std::nullopt;
+  }
+}
+
+void LayerFetch::stream(const Job& job, layer::Ingest& ingest, bool& unpacking) {
   const std::string id = shown_id(*job.blob);
   std::int64_t done = 0;
   std::int64_t said_ns = 0;
-  repository_.blob(*job.blob, [&](std::string_view bytes) {
+  repository_.blob(*job.blob, *job.kept, [&](std::string_view bytes) {
     if (cancelled()) fail(Kind::Cancelled, "pull cancelled");
+    unpacking = true;
     ingest.write(bytes);
+    unpacking = false;
     done += static_cast<std::int64_t>(bytes.size());
     const std::int64_t now = base::monotonic_ns();
     if (now - said_ns < kReportEveryNs) return;
@@ -112,7 +138,12 @@ layer::Pin LayerFetch::unpack(const Job& job, layer::Ingest& ingest) {
   });
   say({.status = "Download complete", .id = id});
   say({.status = "Extracting", .id = id, .current = done, .total = job.blob->size_bytes});
-  return ingest.finish(job.diff_id);
+}
+
+void LayerFetch::forget_kept() noexcept {
+  for (Job& job : jobs_) {
+    if (job.kept) job.kept->discard();
+  }
 }
 
 void LayerFetch::say(const Progress& line) {

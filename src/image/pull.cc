@@ -111,9 +111,10 @@ class Pull {
     const oci::ImageConfig config = oci::parse_image_config(config_text);
     blobs_.put(config_text, manifest.config.digest);
 
-    LayerFetch fetch(images_.stores().layers, repository_, progress_, stop_);
+    LayerFetch fetch(images_.stores(), repository_, progress_, stop_);
     const std::vector<layer::Pin> pins = fetch.run(manifest, config, concurrency_);
     images_.stores().layers.commit(pins);
+    fetch.forget_kept();
     Record record = images_.examine(top, type, {chosen.digest});
     record.source = reference_.name();
     images_.add(record, {name()});

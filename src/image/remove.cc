@@ -167,6 +167,10 @@ PruneReport Images::prune(const base::Filters& filters) {
     report.removed.insert(report.removed.end(), removed.begin(), removed.end());
   }
   report.space_reclaimed = collect();
+  // What unfinished pulls left has neither labels nor an age that a filter means.
+  const bool all =
+      !filters.contains("label") && !filters.contains("label!") && !filters.contains("until");
+  if (all) report.space_reclaimed += stores_.blobs.partials().collect();
   return report;
 }
 

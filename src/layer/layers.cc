@@ -146,6 +146,10 @@ void Layers::remove_writable(std::string_view id) {
   state_->trash.take(state_->writable / id);
 }
 
+void Layers::discard(const os::Path& directory) {
+  state_->trash.take(directory);
+}
+
 void Layers::sweep_writable(const std::set<std::string>& ids) {
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(state_->writable, failed)) {

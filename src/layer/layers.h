@@ -162,6 +162,9 @@ class Layers {
   /// error.
   void create_writable(std::string_view id, std::span<const base::Digest> diff_ids);
 
+  /// Any other directory of <data-root>: to the trash. Missing is no error.
+  void discard(const os::Path& directory);
+
   /// Moves it to the trash. Missing is no error.
   void remove_writable(std::string_view id);
 

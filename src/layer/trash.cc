@@ -26,6 +26,8 @@ void Trash::take(const os::Path& path) {
   const std::string name = base::hex(base::random_bytes(12));
   if (WHARF_CALL(renameat, AT_FDCWD, path.c_str(), directory_.get(), name.c_str()) < 0) {
     if (errno == ENOENT) return;
+    // Somebody has mounted a file system of its own there.
+    if (errno == EXDEV) return os::remove_tree(path);
     throw os::last_error("move {} to the trash", path.native());
   }
   {

@@ -52,11 +52,11 @@ std::optional<base::Time> latest_after(const os::Fd& file, std::uint64_t offset)
   RecordReader reader(file.duplicate(), offset);
   if (offset > 0) reader.next();
   std::optional<base::Time> latest;
+  Line line;
   for (int i = 0; i < kProbed; ++i) {
     const auto record = reader.next();
     if (!record) break;
-    if (const auto line = decode(*record))
-      latest = std::max(latest.value_or(line->time), line->time);
+    if (decode(*record, line)) latest = std::max(latest.value_or(line.time), line.time);
   }
   return latest;
 }
@@ -84,24 +84,27 @@ RecordReader::RecordReader(os::Fd file, std::uint64_t offset)
 bool RecordReader::fill() {
   buffer_.erase(0, begin_);
   begin_ = 0;
+  // Whoever waits at the end of a quiet log holds no memory, and takes none to look.
+  const auto size = static_cast<std::uint64_t>(os::status(file_).st_size);
+  if (buffer_.empty() && size <= offset_) std::string().swap(buffer_);  // "=" would keep it.
+  if (size <= offset_) return false;
   const std::size_t had = buffer_.size();
-  buffer_.resize(had + kChunk);
+  const std::size_t wanted = std::min<std::uint64_t>(kChunk, size - offset_);
+  buffer_.resize(had + wanted);
   const auto got =
-      WHARF_CALL(pread, file_.get(), buffer_.data() + had, kChunk, static_cast<off_t>(offset_));
+      WHARF_CALL(pread, file_.get(), buffer_.data() + had, wanted, static_cast<off_t>(offset_));
   buffer_.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
   if (got < 0) throw os::last_error("read log");
   offset_ += static_cast<std::uint64_t>(got);
-  // Whoever waits at the end of a quiet log holds no memory.
-  if (buffer_.empty()) buffer_ = std::string();
   return got > 0;
 }
 
-std::optional<std::string> RecordReader::next() {
+std::optional<std::string_view> RecordReader::next() {
   std::size_t searched = begin_;
   while (true) {
     const std::size_t end = buffer_.find('\n', searched);
     if (end != std::string::npos) {
-      std::string record = buffer_.substr(begin_, end - begin_);
+      const std::string_view record(buffer_.data() + begin_, end - begin_);
       begin_ = end + 1;
       if (!std::exchange(skipping_, false)) return record;
       searched = begin_;
@@ -184,7 +187,7 @@ void LogFiles::keep_since(base::Time time) {
   }
 }
 
-std::optional<std::string> LogFiles::next() {
+std::optional<std::string_view> LogFiles::next() {
   while (at_ < parts_.size()) {
     if (!reader_) {
       plain(parts_[at_]);

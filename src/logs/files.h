@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -24,9 +25,9 @@ class RecordReader {
  public:
   explicit RecordReader(os::Fd file, std::uint64_t offset = 0);
 
-  /// The next whole record without its '\n'. Nothing at the end of the file, for now: a record
-  /// still being written is returned once it is whole.
-  std::optional<std::string> next();
+  /// The next whole record without its '\n', until the next call. Nothing at the end of the file,
+  /// for now: a record still being written is returned once it is whole.
+  std::optional<std::string_view> next();
 
   const os::Fd& file() const { return file_; }
 
@@ -59,8 +60,8 @@ class LogFiles {
   /// 64 KiB before it, and nothing of it or later is skipped.
   void keep_since(base::Time time);
 
-  /// The next record; nothing at the end of the newest file.
-  std::optional<std::string> next();
+  /// The next record, until the next call; nothing at the end of the newest file.
+  std::optional<std::string_view> next();
 
   /// The newest file where the reading ended, to be followed; nothing if there was none.
   std::optional<RecordReader> newest() &&;

@@ -60,7 +60,7 @@ bool Follower::advance() {
   return true;
 }
 
-std::optional<std::string> Follower::next_now() {
+std::optional<std::string_view> Follower::next_now() {
   do {
     if (!reader_) continue;
     if (auto record = reader_->next()) return record;
@@ -72,8 +72,8 @@ std::optional<std::string> Follower::next_now() {
   return std::nullopt;
 }
 
-std::optional<std::string> Follower::next(const os::Fd& ended, std::stop_token stop,
-                                          const std::function<void()>& before_wait) {
+std::optional<std::string_view> Follower::next(const os::Fd& ended, std::stop_token stop,
+                                               const std::function<void()>& before_wait) {
   if (auto record = next_now()) return record;
   const os::Fd stopped(os::check(WHARF_CALL(eventfd, 0, EFD_CLOEXEC), "make an eventfd"));
   const std::stop_callback wake(stop, [&] {

@@ -21,14 +21,14 @@ class Follower {
   Follower(const os::Fd& directory, std::string name, std::optional<RecordReader> from,
            Watch::Interest& changes);
 
-  /// The next record. Waits for it; nothing once `ended` is readable (the container has
-  /// stopped) and everything is read, or when `stop` is requested.
-  /// Before it waits it calls `before_wait`.
-  std::optional<std::string> next(
+  /// The next record, until the next call. Waits for it; nothing once `ended` is readable (the
+  /// container has stopped) and everything is read, or when `stop` is requested. Before it waits it
+  /// calls `before_wait`.
+  std::optional<std::string_view> next(
       const os::Fd& ended, std::stop_token stop, const std::function<void()>& before_wait = [] {});
 
  private:
-  std::optional<std::string> next_now();
+  std::optional<std::string_view> next_now();
   bool advance();
 
   const os::Fd& directory_;

@@ -25,15 +25,26 @@ class Scanner {
   bool string(std::string& out) {
     if (!take('"')) return false;
     out.clear();
-    while (at_ < text_.size()) {
-      const std::size_t plain = text_.find_first_of("\"\\", at_);
-      if (plain == std::string_view::npos) return false;
-      out.append(text_.substr(at_, plain - at_));
+    while (true) {
+      const std::size_t quote = text_.find('"', at_);
+      if (quote == std::string_view::npos) return false;
+      // A backslash before that quote may be the one that it is escaped by.
+      const std::size_t plain = std::min(text_.substr(0, quote).find('\\', at_), quote);
+      out.append(text_, at_, plain - at_);
       at_ = plain + 1;
-      if (text_[plain] == '"') return true;
+      if (plain == quote) return true;
       if (!escape(out)) return false;
     }
-    return false;
+  }
+
+  /// A string in which nothing is escaped, as it stands there.
+  bool plain(std::string_view& out) {
+    if (!take('"')) return false;
+    const std::size_t quote = text_.find('"', at_);
+    if (quote == std::string_view::npos) return false;
+    out = text_.substr(at_, quote - at_);
+    at_ = quote + 1;
+    return out.find('\\') == std::string_view::npos;
   }
 
   bool map(std::map<std::string, std::string>& out) {
@@ -105,18 +116,19 @@ class Scanner {
 };
 
 bool read_members(Scanner& scanner, Line& line) {
-  std::string key, time;
+  std::string_view key, time;
   do {
-    if (!scanner.string(key) || !scanner.take(':')) return false;
+    if (!scanner.plain(key) || !scanner.take(':')) return false;
     if (key == "attrs") {
       if (!scanner.map(line.attributes)) return false;
       continue;
     }
+    if (key == "time") {
+      if (!scanner.plain(time)) return false;
+      continue;
+    }
     std::string ignored;
-    std::string& into = key == "log"      ? line.text
-                        : key == "stream" ? line.stream
-                        : key == "time"   ? time
-                                          : ignored;
+    std::string& into = key == "log" ? line.text : key == "stream" ? line.stream : ignored;
     if (!scanner.string(into)) return false;
   } while (scanner.take(','));
   if (!scanner.take('}')) return false;
@@ -166,13 +178,20 @@ std::string json_of(const Line& line) {
 
 }  // namespace
 
-std::optional<Line> decode(std::string_view record) {
+bool decode(std::string_view record, Line& line) {
   while (!record.empty() && (record.back() == '\n' || record.back() == '\r')) {
     record.remove_suffix(1);
   }
   Scanner scanner(record);
+  line.text.clear();
+  line.stream.clear();
+  line.attributes.clear();
+  return scanner.take('{') && read_members(scanner, line);
+}
+
+std::optional<Line> decode(std::string_view record) {
   Line line;
-  if (!scanner.take('{') || !read_members(scanner, line)) return std::nullopt;
+  if (!decode(record, line)) return std::nullopt;
   return line;
 }
 

@@ -23,6 +23,8 @@ struct Line {
 
 /// The record in `record` (one line of the file, '\n' or not); nothing when it is damaged.
 std::optional<Line> decode(std::string_view record);
+/// The same into a line that may have been used before; false when it is damaged.
+bool decode(std::string_view record, Line& line);
 
 struct Shown {
   bool timestamps = false;

@@ -49,6 +49,9 @@ void read_namespace(SpecReader& reader, const JsonNode& node, Namespace& into) {
     if (known.name == type) into.flag = known.flag;
   }
   if (into.flag == 0) reader.refuse("linux.namespaces", type, "is no namespace");
+  if (!into.path.empty() && into.path[0] != '/') {
+    reader.refuse("linux.namespaces", into.path, "is no absolute path");
+  }
 }
 
 void refuse_twins(SpecReader& reader, std::span<Namespace> namespaces) {
@@ -75,6 +78,9 @@ void read_device(SpecReader& reader, const JsonNode& node, Device& into) {
   }
   into.mode &= 07777;
   if (into.type == S_IFIFO) return;
+  if (!node["major"].present() || !node["minor"].present()) {
+    return reader.refuse("linux.devices", into.path, "needs major and minor");
+  }
   reader.read(node, "major", into.major);
   reader.read(node, "minor", into.minor);
 }
@@ -94,6 +100,10 @@ void read_time_offsets(SpecReader& reader, const JsonNode& linux_node, Spec& spe
       reader.refuse("linux.timeOffsets", into.clock, "is no clock");
     }
   }
+  const Namespace* own = spec.find_namespace(CLONE_NEWTIME);
+  if (own == nullptr || !own->path.empty()) {
+    reader.wrong("linux.timeOffsets", "absent without a new time namespace");
+  }
 }
 
 std::uint64_t propagation_flags(std::string_view name) {
@@ -104,9 +114,13 @@ std::uint64_t propagation_flags(std::string_view name) {
 }
 
 void read_personality(SpecReader& reader, const JsonNode& linux_node, Spec& spec) {
+  const JsonNode& node = reader.object(linux_node, "personality");
+  if (!node.present()) return;
   std::string_view domain;
-  reader.read(reader.object(linux_node, "personality"), "domain", domain);
-  if (domain.empty()) return;
+  reader.read(node, "domain", domain);
+  if (reader.array(node, "flags").count > 0) {
+    reader.wrong("linux.personality.flags", "empty: none is defined");
+  }
   if (domain == "LINUX") spec.personality = 0x0000;
   if (domain == "LINUX32") spec.personality = 0x0008;
   if (!spec.personality) reader.refuse("linux.personality.domain", domain, "is unknown");
@@ -125,9 +139,72 @@ void read_hook(SpecReader& reader, const JsonNode& node, Hook& into) {
   }
 }
 
+bool is_number(std::string_view part) {
+  const bool digits = part.find_first_not_of("0123456789") == part.npos;
+  return digits && !part.empty() && (part.size() == 1 || part[0] != '0');
+}
+
+bool are_identifiers(std::string_view list) {
+  bool fine = !list.empty() && !list.ends_with('.');
+  while (fine && !list.empty()) {
+    const std::string_view part = base::split(list, '.');
+    fine = !part.empty();
+    for (const char letter : part) {
+      const bool alphanumeric = (letter >= '0' && letter <= '9') ||
+                                (letter >= 'a' && letter <= 'z') ||
+                                (letter >= 'A' && letter <= 'Z');
+      fine = fine && (alphanumeric || letter == '-');
+    }
+  }
+  return fine;
+}
+
+/// https://semver.org, version 2.0.0: "1.2.0-rc.1+build".
+bool is_semantic_version(std::string_view version) {
+  const std::size_t plus = version.find('+');
+  if (plus != version.npos && !are_identifiers(version.substr(plus + 1))) return false;
+  version = version.substr(0, plus);
+  const std::size_t dash = version.find('-');
+  if (dash != version.npos && !are_identifiers(version.substr(dash + 1))) return false;
+  version = version.substr(0, dash);
+  const bool ended = version.ends_with('.');
+  const bool major = is_number(base::split(version, '.'));
+  const bool minor = is_number(base::split(version, '.'));
+  return major && minor && is_number(version) && !ended;
+}
+
 void refuse_unknown_version(SpecReader& reader, std::string_view version) {
   if (version.empty()) return reader.wrong("ociVersion", "given");
+  if (!is_semantic_version(version)) {
+    return reader.refuse("ociVersion", version, "is no semantic version");
+  }
   if (!version.starts_with("1.")) reader.refuse("ociVersion", version, "is not supported");
+}
+
+void refuse_empty_keys(SpecReader& reader, std::span<Setting> annotations) {
+  for (const Setting& one : annotations) {
+    if (one.name.empty()) reader.wrong("annotations", "without empty keys");
+  }
+}
+
+void refuse_relative(SpecReader& reader, const char* name, std::span<std::string_view> paths) {
+  for (const std::string_view path : paths) {
+    if (!path.starts_with('/')) reader.refuse(name, path, "is no absolute path");
+  }
+}
+
+void read_rdt(SpecReader& reader, const JsonNode& node, Spec& spec) {
+  if (!node.present()) return;
+  IntelRdt& into = spec.intel_rdt.emplace();
+  reader.read(node, "closID", into.class_id);
+  reader.read(node, "l3CacheSchema", into.cache_schema);
+  reader.read(node, "memBwSchema", into.bandwidth_schema);
+  reader.read(node, "enableCMT", into.monitor_cache);
+  reader.read(node, "enableMBM", into.monitor_bandwidth);
+  const bool plain = into.class_id.find('/') == into.class_id.npos && into.class_id != "." &&
+                     into.class_id != "..";
+  if (!plain) reader.refuse("linux.intelRdt.closID", into.class_id, "is no name of a directory");
+  if (!reader.ok()) reader.wrong("linux.intelRdt", "valid");
 }
 
 }  // namespace
@@ -161,6 +238,8 @@ void read_linux(SpecReader& reader, const JsonNode& node, Spec& spec) {
   reader.read(node, "sysctl", spec.sysctls);
   reader.read(node, "maskedPaths", spec.masked_paths);
   reader.read(node, "readonlyPaths", spec.read_only_paths);
+  refuse_relative(reader, "linux.maskedPaths", spec.masked_paths);
+  refuse_relative(reader, "linux.readonlyPaths", spec.read_only_paths);
   reader.read(node, "cgroupsPath", spec.cgroups_path);
   read_resources(reader, reader.object(node, "resources"), spec.resources);
   const JsonNode& seccomp = reader.object(node, "seccomp");
@@ -173,9 +252,7 @@ void read_linux(SpecReader& reader, const JsonNode& node, Spec& spec) {
     reader.refuse("linux.rootfsPropagation", propagation, "is unknown");
   }
   read_personality(reader, node, spec);
-  if (reader.object(node, "intelRdt").present()) {
-    reader.wrong("linux.intelRdt", "absent: this runtime has no resctrl");
-  }
+  read_rdt(reader, reader.object(node, "intelRdt"), spec);
 }
 
 const Namespace* Spec::find_namespace(std::uint64_t flag) const {
@@ -205,6 +282,7 @@ bool parse_spec(base::Arena& arena, std::span<char> text, Spec& spec, base::Fail
   reader.read(*root, "mounts", spec.mounts,
               [&](const JsonNode& each, Mount& into) { read_mount(reader, each, into); });
   reader.read(*root, "annotations", spec.annotations);
+  refuse_empty_keys(reader, spec.annotations);
   read_hooks(reader, reader.object(*root, "hooks"), spec.hooks);
   read_linux(reader, reader.object(*root, "linux"), spec);
   return reader.ok();

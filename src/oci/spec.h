@@ -12,48 +12,10 @@
 #include <string_view>
 
 #include "base/json_tree.h"
+#include "oci/process.h"
 #include "oci/resources.h"
 
 namespace wharf::oci {
-
-/// argv or envp: the array ends with a null pointer.
-using Strings = std::span<char*>;
-
-/// One bit per capability number.
-struct Capabilities {
-  std::uint64_t bounding = 0;
-  std::uint64_t effective = 0;
-  std::uint64_t inheritable = 0;
-  std::uint64_t permitted = 0;
-  std::uint64_t ambient = 0;
-};
-
-struct Rlimit {
-  int resource = 0;
-  std::uint64_t soft = 0;
-  std::uint64_t hard = 0;
-};
-
-struct Process {
-  bool terminal = false;
-  std::uint16_t console_rows = 0;
-  std::uint16_t console_columns = 0;
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-  std::span<std::uint32_t> additional_gids;
-  std::optional<std::uint32_t> umask;
-  Strings args;
-  Strings env;
-  std::string_view cwd = "/";
-  /// Absent: the capabilities of the runtime are kept as they are.
-  std::optional<Capabilities> capabilities;
-  std::span<Rlimit> rlimits;
-  std::optional<int> oom_score_adj;
-  bool no_new_privileges = false;
-  std::string_view apparmor_profile;
-  std::string_view selinux_label;
-  std::optional<int> io_priority;  // as ioprio_set(2) takes it
-};
 
 /// How a mount's options read, for mount_setattr(2) and fsconfig(2).
 struct MountOptions {
@@ -130,6 +92,15 @@ struct Hooks {
   std::span<Hook> poststop;
 };
 
+/// Cache and memory bandwidth of the processor, by the kernel's resctrl file system.
+struct IntelRdt {
+  std::string_view class_id;
+  std::string_view cache_schema;
+  std::string_view bandwidth_schema;
+  bool monitor_cache = false;
+  bool monitor_bandwidth = false;
+};
+
 struct Spec {
   std::string_view version;
   std::string_view root_path;
@@ -155,6 +126,7 @@ struct Spec {
   /// MS_SHARED and so on for "/", 0 when not given.
   std::uint64_t rootfs_propagation = 0;
   std::optional<std::uint64_t> personality;
+  std::optional<IntelRdt> intel_rdt;
   Hooks hooks;
 
   /// Whether the container gets a namespace of this kind, new or joined.

@@ -88,9 +88,14 @@ bool apply_switch(std::string_view name, MountOptions& options) {
   if (name == "idmap") return options.map_ids = true;
   if (name == "ridmap") return options.map_ids = options.map_ids_tree = true;
   if (name == "remount") return options.in_place = true;
-  // Words that say what is the case anyway.
+  // Words that say what is the case anyway, or that Linux has dropped.
   return name == "defaults" || name == "async" || name == "nomand" || name == "nolazytime" ||
-         name == "noiversion" || name == "loud" || name == "silent";
+         name == "iversion" || name == "noiversion" || name == "loud" || name == "silent";
+}
+
+/// Flags of a file system, which a bind mount does not make: mount(2) passes over them there.
+bool is_of_file_system(std::string_view option) {
+  return option == "sync" || option == "dirsync" || option == "lazytime" || option == "mand";
 }
 
 void read_options(SpecReader& reader, const JsonNode& list, MountOptions& options) {
@@ -134,9 +139,14 @@ void read_mount(SpecReader& reader, const JsonNode& node, Mount& mount) {
   if (!mount.options.bind && mount.type.empty()) {
     reader.refuse("mounts.type of", mount.destination, "is not given");
   }
-  if (mount.options.bind && !mount.options.data.empty()) {
-    reader.refuse("mounts.options", mount.options.data[0], "means nothing for a bind mount");
+  for (const std::string_view option : mount.options.data) {
+    if (!mount.options.bind || is_of_file_system(option)) continue;
+    reader.refuse("mounts.options", option, "means nothing for a bind mount");
   }
+  if (mount.uid_maps.empty() != mount.gid_maps.empty()) {
+    reader.refuse("mounts.uidMappings and gidMappings of", mount.destination, "go together");
+  }
+  if (!mount.uid_maps.empty()) mount.options.map_ids = true;
   if (mount.options.bind && mount.source.empty()) {
     reader.refuse("mounts.source of", mount.destination, "is not given");
   }

@@ -86,7 +86,7 @@ TEST(Spec, WrongTypesAndValuesNameTheField) {
       {R"("linux": {"resources": {"unified": {"../x": "1"}}})", "unified"},
       {R"("linux": {"devices": [{"path": "dev", "type": "c"}]})", "linux.devices"},
       {R"("linux": {"rootfsPropagation": "maybe"})", "rootfsPropagation"},
-      {R"("linux": {"intelRdt": {}})", "intelRdt"},
+      {R"("linux": {"intelRdt": {"closID": ".."}})", "intelRdt"},
       {R"("hooks": {"prestart": [{"path": "relative"}]})", "hooks path"},
       {R"("hooks": {"prestart": [{"path": "/x", "timeout": 0}]})", "timeout"}};
   for (const auto& [members, word] : table) {
@@ -104,7 +104,7 @@ TEST(Spec, AProcessNeedsArgumentsAnAbsoluteDirectoryAndNumericIds) {
         R"({"args": ["x"], "cwd": "/", "user": {"uid": 4294967296}})",
         R"({"args": ["x"], "cwd": "/", "user": {"additionalGids": ["a"]}})",
         R"({"args": ["x"], "cwd": "/", "rlimits": [{"type": "RLIMIT_X"}]})",
-        R"({"args": ["x"], "cwd": "/", "scheduler": {"policy": "SCHED_FIFO"}})"}) {
+        R"({"args": ["x"], "cwd": "/", "scheduler": {"policy": "SCHED_X"}})"}) {
     const Read read(std::string(R"({"ociVersion": "1.0.0", "process": )") + process + "}");
     EXPECT_FALSE(read.fine) << process;
   }

@@ -7,6 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <thread>
+
 #include "base/ids.h"
 #include "base/strings.h"
 #include "os/tree.h"
@@ -149,9 +152,13 @@ TempDirectory::~TempDirectory() {
 
 FileLock FileLock::acquire(const Path& path) {
   Fd file = open_file(path, O_RDWR | O_CREAT, 0600);
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0) {
+  // What a killed daemon was about to execute holds its descriptors, and so its lock, until it
+  // does.
+  constexpr int kTries = 50;
+  for (int tries = 0; ::flock(file.get(), LOCK_EX | LOCK_NB) < 0; ++tries) {
     if (errno != EWOULDBLOCK) throw last_error("lock {}", path.native());
-    base::fail(base::Kind::Conflict, "another daemon holds {}", path.native());
+    if (tries == kTries) base::fail(base::Kind::Conflict, "another daemon holds {}", path.native());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return FileLock(std::move(file));
 }

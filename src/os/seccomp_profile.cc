@@ -6,6 +6,11 @@
 #include <algorithm>
 #include <array>
 
+// Younger than the kernel headers (Linux 5.19).
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
 namespace wharf::os {
 namespace {
 
@@ -48,6 +53,7 @@ constexpr ActionName kActions[] = {{"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},
                                    {"SCMP_ACT_TRAP", SECCOMP_RET_TRAP},
                                    {"SCMP_ACT_ERRNO", SECCOMP_RET_ERRNO},
                                    {"SCMP_ACT_TRACE", SECCOMP_RET_TRACE},
+                                   {"SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF},
                                    {"SCMP_ACT_LOG", SECCOMP_RET_LOG},
                                    {"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW}};
 
@@ -83,9 +89,6 @@ bool read_action(const JsonNode& action, const JsonNode& number, std::uint32_t& 
     verdict |= static_cast<std::uint32_t>(value);
     return true;
   }
-  if (action.text == "SCMP_ACT_NOTIFY") {
-    return failure.because("seccomp: SCMP_ACT_NOTIFY needs a listener, which is not supported");
-  }
   return failure.because("seccomp: action \"", action.text, "\" is unknown");
 }
 
@@ -109,6 +112,8 @@ bool read_flags(const JsonNode& list, Profile& profile, Failure& failure) {
       profile.flags |= SECCOMP_FILTER_FLAG_LOG;
     else if (node.text == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") {
       profile.flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    } else if (node.text == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") {
+      profile.flags |= SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     } else if (node.text != "SECCOMP_FILTER_FLAG_TSYNC") {  // one thread: nothing to keep in step
       return failure.because("seccomp: flag \"", node.text, "\" is not supported");
     }
@@ -240,6 +245,24 @@ std::span<const Rule*> tries_of(base::Arena& arena, const Profile& profile, Entr
 
 }  // namespace
 
+/// A filter that notifies needs somebody to notify, and the kernel a flag to give us the listener.
+bool read_listener(const JsonNode& node, Profile& profile, Failure& failure) {
+  if (profile.default_verdict == SECCOMP_RET_USER_NOTIF) {
+    return failure.because("seccomp: SCMP_ACT_NOTIFY cannot be the default action");
+  }
+  bool notifies = false;
+  for (const Rule& rule : profile.rules) notifies |= rule.verdict == SECCOMP_RET_USER_NOTIF;
+  if (!notifies) {
+    // The kernel refuses it without a listener; then there is nothing to wait for either.
+    profile.flags &= ~static_cast<unsigned>(SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    return true;
+  }
+  profile.flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  const JsonNode& path = node["listenerPath"];
+  return (path.kind == JsonNode::Kind::String && !path.text.empty()) ||
+         failure.because("seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
+}
+
 bool read_profile(base::Arena& arena, const JsonNode& node, Profile& profile, Failure& failure) {
   if (node.kind != JsonNode::Kind::Object) return failure.because("seccomp: must be an object");
   profile.default_errno_given = node["defaultErrnoRet"].present();
@@ -258,7 +281,7 @@ bool read_profile(base::Arena& arena, const JsonNode& node, Profile& profile, Fa
     if (!read_rule(arena, each, left, failure)) return false;
   }
   profile.rules = rules.first(rules.size() - left.size());
-  return true;
+  return read_listener(node, profile, failure);
 }
 
 std::span<Range> make_ranges(base::Arena& arena, const Profile& profile, Entry entry) {

@@ -3,6 +3,9 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "registry/ahead.h"
+#include "registry/keeping.h"
+#include "registry/pace.h"
 #include "registry/retry.h"
 #include "registry/session.h"
 
@@ -15,18 +18,22 @@ using base::Kind;
 
 constexpr std::size_t kReadBytes = 128 << 10;
 
-/// A peer that sends less than this in one window is treated as one that stalls: the
-/// connection is given up and the blob resumed.
-constexpr std::int64_t kMinimumBytesPerWindow = 16 << 10;
+/// Blobs with fewer such steps left are not worth further connections.
+constexpr std::int64_t kWorthwhileRanges = 3;
 
 class BlobFetch {
  public:
-  BlobFetch(Session& session, const oci::Descriptor& descriptor,
+  BlobFetch(Session& session, const oci::Descriptor& descriptor, content::Partial* kept,
             const std::function<void(std::string_view)>& sink)
-      : session_(session), descriptor_(descriptor), sink_(sink), buffer_(kReadBytes) {}
+      : session_(session), descriptor_(descriptor), kept_(kept), sink_(sink), buffer_(kReadBytes) {
+    if (!kept_) return;
+    ahead_.emplace(session_, descriptor_, *kept_);
+    keeping_.emplace(*kept_, session_.settings());
+  }
 
   void run() {
     while (done_ < descriptor_.size_bytes || !opened_) {
+      if (take_kept()) continue;
       try {
         once();
       } catch (const Error& error) {
@@ -34,6 +41,7 @@ class BlobFetch {
         again(error.what(), std::chrono::milliseconds(0));
       }
     }
+    if (kept_) return;
     const base::Digest digest = hash_.finish();
     if (digest == descriptor_.digest) return;
     fail(Kind::InvalidArgument, "blob {}: wrong digest, the registry sent {}",
@@ -41,10 +49,32 @@ class BlobFetch {
   }
 
  private:
+  /// Goes on with what is here already, or on its way by another connection.
+  bool take_kept() {
+    if (!kept_ || done_ >= descriptor_.size_bytes) return false;
+    ahead_->reader_at(done_);
+    ahead_->wait_for(done_);
+    if (session_.stop().stop_requested()) fail(Kind::Cancelled, "context canceled");
+    if (kept_->known_until(done_) == done_) return false;
+    opened_ = true;
+    const std::size_t size = kept_->read(done_, buffer_);
+    give({buffer_.data(), size});
+    return true;
+  }
+
+  /// Where this connection has brought what it is for.
+  std::int64_t limit() const { return kept_ ? ahead_->next_taken(done_) : descriptor_.size_bytes; }
+
   void once() {
     Call call{.path = session_.path("/blobs/" + descriptor_.digest.text())};
-    if (done_ > 0) call.headers.push_back({"Range", fmt::format("bytes={}-", done_)});
+    const std::int64_t end = limit();
+    const std::string last =
+        end < descriptor_.size_bytes ? fmt::format("{}", end - 1) : std::string();
+    if (done_ > 0 || !last.empty())
+      call.headers.push_back({"Range", fmt::format("bytes={}-{}", done_, last)});
+    const std::int64_t asked = base::monotonic_ns();
     Answer answer = session_.send_once(call);
+    waited_ns_ += base::monotonic_ns() - asked;
     const int status = answer.response.status();
     // An expired link of a content network: the registry makes a new one.
     const bool expired = answer.redirected && (status == 403 || status == 400);
@@ -73,24 +103,37 @@ class BlobFetch {
   }
 
   void read(http::client::Response& response) {
-    std::int64_t window_ends = base::monotonic_ns() + window_ns();
-    std::int64_t in_window = 0;
-    while (const std::size_t n = response.read_some(buffer_)) {
-      const std::int64_t before_sink = base::monotonic_ns();
-      in_window += static_cast<std::int64_t>(n);
-      if (before_sink > window_ends) {
-        if (in_window < kMinimumBytesPerWindow)
-          fail(Kind::Unavailable, "blob {}: {} bytes in {} s", name(), in_window,
-               session_.settings().idle_timeout_ms / 1000);
-        window_ends = before_sink + window_ns();
-        in_window = 0;
+    Pace pace(session_.settings().idle_timeout_ms);
+    const std::int64_t end = limit();
+    while (true) {
+      const std::int64_t before = base::monotonic_ns();
+      const std::size_t n = response.read_some(buffer_);
+      const std::int64_t came = base::monotonic_ns();
+      if (n == 0) break;
+      if (!pace.keeps_up(static_cast<std::int64_t>(n))) {
+        fail(Kind::Unavailable, "blob {}: less than {} bytes in {} s", name(),
+             kMinimumBytesPerWindow, session_.settings().idle_timeout_ms / 1000);
       }
+      waited_ns_ += came - before;
       take(std::string_view(buffer_.data(), n));
-      // Time in which we were the slow side does not count against the peer.
-      window_ends += base::monotonic_ns() - before_sink;
+      const std::int64_t worked = base::monotonic_ns() - came;
+      pace.forgive(worked);
+      if (kept_ && done_ < descriptor_.size_bytes && done_ >= limit()) return;
+      worked_ns_ += worked;
+      consider_ranges();
     }
-    if (done_ < descriptor_.size_bytes)
-      fail(Kind::Unavailable, "blob {}: unexpected EOF at byte {}", name(), done_);
+    if (done_ < end) fail(Kind::Unavailable, "blob {}: unexpected EOF at byte {}", name(), done_);
+  }
+
+  /// More connections help where this one is waited for, and not where we are the slow side.
+  void consider_ranges() {
+    if (!kept_) return;
+    ahead_->reader_at(done_);
+    const Settings& settings = session_.settings();
+    const std::int64_t least = kWorthwhileRanges * settings.range_bytes;
+    const bool slow = waited_ns_ >= std::int64_t{settings.ranges_after_ms} * 1'000'000 &&
+                      waited_ns_ > 2 * worked_ns_;
+    if (slow && descriptor_.size_bytes - done_ > least) ahead_->begin();
   }
 
   void take(std::string_view bytes) {
@@ -102,12 +145,17 @@ class BlobFetch {
       fail(Kind::InvalidArgument, "blob {} is longer than the {} bytes its descriptor says", name(),
            descriptor_.size_bytes);
     }
-    hash_.update(bytes);
+    if (kept_) keeping_->came(done_, bytes, waited_ns_);
+    give(bytes);
+    if (done_ - done_at_failure_ > kProgressBytes) failures_ = 0;
+  }
+
+  void give(std::string_view bytes) {
+    if (!kept_) hash_.update(bytes);
     in_sink_ = true;
     sink_(bytes);
     in_sink_ = false;
     done_ += static_cast<std::int64_t>(bytes.size());
-    if (done_ - done_at_failure_ > kProgressBytes) failures_ = 0;
   }
 
   void again(std::string_view why, std::chrono::milliseconds at_least) {
@@ -120,9 +168,6 @@ class BlobFetch {
     session_.wait_before_retry(failures_, at_least);
   }
 
-  std::int64_t window_ns() const {
-    return std::int64_t{session_.settings().idle_timeout_ms} * 1'000'000;
-  }
   const std::string& name() const { return descriptor_.digest.text(); }
 
   /// After so much came, earlier failures are forgotten: a large blob may break often.
@@ -130,6 +175,7 @@ class BlobFetch {
 
   Session& session_;
   const oci::Descriptor& descriptor_;
+  content::Partial* kept_;
   const std::function<void(std::string_view)>& sink_;
   std::vector<char> buffer_;
   base::Sha256 hash_;
@@ -139,13 +185,22 @@ class BlobFetch {
   int failures_ = 0;
   bool opened_ = false;
   bool in_sink_ = false;
+  std::int64_t waited_ns_ = 0;
+  std::int64_t worked_ns_ = 0;
+  std::optional<Ahead> ahead_;
+  std::optional<Keeping> keeping_;
 };
 
 }  // namespace
 
 void Repository::blob(const oci::Descriptor& descriptor,
                       const std::function<void(std::string_view)>& sink) const {
-  BlobFetch(*session_, descriptor, sink).run();
+  BlobFetch(*session_, descriptor, nullptr, sink).run();
+}
+
+void Repository::blob(const oci::Descriptor& descriptor, content::Partial& kept,
+                      const std::function<void(std::string_view)>& sink) const {
+  BlobFetch(*session_, descriptor, &kept, sink).run();
 }
 
 }  // namespace wharf::registry

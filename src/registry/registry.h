@@ -26,6 +26,10 @@
 #include "oci/manifest.h"
 #include "oci/reference.h"
 
+namespace wharf::content {
+class Partial;
+}
+
 namespace wharf::registry {
 
 inline constexpr int kRedirectLimit = 10;
@@ -59,7 +63,11 @@ struct Settings {
   int max_concurrent_downloads = 3;
   int max_download_attempts = 5;
   int idle_timeout_ms = kIdleTimeoutMs;
-  int retry_delay_ms = 500;  ///< Doubled after each attempt, with jitter.
+  int retry_delay_ms = 500;    ///< Doubled after each attempt, with jitter.
+  int ranges_at_once = 4;      ///< Connections for one blob, once the network is what is slow.
+  int ranges_after_ms = 1000;  ///< So long its first connection has been waited for.
+  std::int64_t fast_bytes_per_second = 64 << 20;  ///< What comes faster is not kept (keeping.h).
+  std::int64_t range_bytes = 8 << 20;             ///< What a further connection asks for at a time.
   std::string certs_directory = "/etc/docker/certs.d";
   std::string user_agent = "wharf";
 };
@@ -95,6 +103,11 @@ class Repository {
   /// Streams a blob into `sink`, each byte once and in order, over as many connections as it
   /// takes. `sink` may throw. Size and digest are checked at the end: InvalidArgument.
   void blob(const oci::Descriptor& descriptor,
+            const std::function<void(std::string_view)>& sink) const;
+
+  /// As above, and goes on from what `kept` has; of a large blob that comes slowly several ranges
+  /// are fetched at once. The digest is the caller's to check, which hashes what it is given.
+  void blob(const oci::Descriptor& descriptor, content::Partial& kept,
             const std::function<void(std::string_view)>& sink) const;
 
   // Pushing.

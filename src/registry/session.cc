@@ -96,6 +96,10 @@ bool Session::leave_mirror() {
   return true;
 }
 
+std::stop_token Session::stop_of(const Call& call) const {
+  return call.stop.stop_possible() ? call.stop : stop_;
+}
+
 Answer Session::exchange(const Target& target, const Call& call) {
   http::Url url = http::resolve_url(target.origin.url, target.origin.url.path + call.path);
   return exchange_at(target, url, call);
@@ -107,7 +111,7 @@ Answer Session::exchange_at(const Target& target, const http::Url& url, const Ca
                                 .headers = call.headers,
                                 .body = call.body,
                                 .source = call.source,
-                                .stop = stop_};
+                                .stop = stop_of(call)};
   if (call.source) request.source_bytes = call.source_bytes;
   if (origin_text(url) == origin_text(target.origin.url)) {
     const std::lock_guard lock(mutex_);
@@ -166,8 +170,10 @@ Answer Session::follow(const Target& target, const Call& call, Answer answer) {
     if (next.scheme != "https" && (next.scheme != "http" || at.scheme == "https")) {
       fail(Kind::Internal, "{}: refusing the redirect to {}://", origin_text(at), next.scheme);
     }
-    http::client::Request request{
-        .method = call.method, .target = next.target(), .headers = call.headers, .stop = stop_};
+    http::client::Request request{.method = call.method,
+                                  .target = next.target(),
+                                  .headers = call.headers,
+                                  .stop = stop_of(call)};
     if (origin_text(next) == origin_text(target.origin.url)) {
       const std::lock_guard lock(mutex_);
       if (!authorization_.empty()) request.headers.push_back({"Authorization", authorization_});

@@ -27,6 +27,7 @@ struct Call {
   std::string body;
   http::client::BodySource source;  ///< Instead of `body`; sent once, so never with send().
   std::uint64_t source_bytes = 0;
+  std::stop_token stop = {};  ///< Instead of the session's.
 };
 
 /// An answer and where it came from: the registry, or whom it redirected to.
@@ -81,6 +82,7 @@ class Session {
   std::shared_ptr<const Target> target();
   std::shared_ptr<const Target> find_target();
   void probe(const Target& target);
+  std::stop_token stop_of(const Call& call) const;
   Answer exchange(const Target& target, const Call& call);
   Answer exchange_at(const Target& target, const http::Url& url, const Call& call);
   Answer follow(const Target& target, const Call& call, Answer answer);

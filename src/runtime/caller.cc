@@ -62,11 +62,12 @@ bool check_spec(const oci::Spec& spec, const Inputs& inputs, Failure& failure) {
   if (spec.root_path.empty() && inputs.rootfs < 0) {
     return failure.because("config.json: root.path must be given");
   }
-  const oci::Namespace* user = spec.find_namespace(CLONE_NEWUSER);
-  if (user != nullptr && !user->path.empty()) {
-    return failure.because("joining a user namespace by its path is not supported");
+  if (spec.intel_rdt) {
+    return failure.because("config.json: linux.intelRdt: this machine has no resctrl");
   }
-  if (user != nullptr && (spec.uid_maps.empty() || spec.gid_maps.empty())) {
+  const oci::Namespace* user = spec.find_namespace(CLONE_NEWUSER);
+  if (user == nullptr || !user->path.empty()) return true;
+  if (spec.uid_maps.empty() || spec.gid_maps.empty()) {
     return failure.because("config.json: a user namespace needs uidMappings and gidMappings");
   }
   return true;
@@ -93,7 +94,8 @@ bool sort_namespaces(const oci::Spec& spec, const Inputs& inputs, Opened& opened
 }
 
 /// Puts future children into the joined pid namespace; undone by leave_pid_namespace().
-bool enter_pid_namespace(Opened& opened, Failure& failure) {
+bool enter_pid_namespace(const oci::Spec& spec, Opened& opened, Failure& failure) {
+  if (joined_user_namespace(spec) != nullptr) return true;  // clone_in_joined_user() does it.
   for (const Init::Join& join : std::span(opened.joins, opened.join_count)) {
     if (join.flag != CLONE_NEWPID) continue;
     opened.own_pid_namespace = ::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
@@ -129,7 +131,8 @@ bool write_map(pid_t pid, const char* file, std::span<oci::IdMap> maps, Failure&
 }
 
 bool map_ids(const oci::Spec& spec, const Task& task, Failure& failure) {
-  if (spec.find_namespace(CLONE_NEWUSER) == nullptr) return true;
+  const oci::Namespace* user = spec.find_namespace(CLONE_NEWUSER);
+  if (user == nullptr || !user->path.empty()) return true;
   return write_map(task.pid, "uid_map", spec.uid_maps, failure) &&
          write_map(task.pid, "gid_map", spec.gid_maps, failure) &&
          (send_news(task.channel, News::Go) || failure.because_of_errno("tell init"));
@@ -166,7 +169,19 @@ bool open_root_early(const oci::Spec& spec, const Inputs& inputs, Opened& opened
   return opened.root >= 0 || failure.because_of_errno("open root file system ", path.view());
 }
 
+/// A new process waits on its parent's processor until the parent sleeps, also where another
+/// is idle, and the parent has the cgroup to make: so init begins on another.
+void begin_elsewhere(Init& init, pid_t pid) {
+  cpu_set_t others = init.processors;
+  CPU_CLR(static_cast<unsigned>(::sched_getcpu()), &others);
+  if (init.elsewhere && CPU_COUNT(&others) > 0)
+    (void)::sched_setaffinity(pid, sizeof others, &others);
+}
+
 pid_t clone_init(Init& init, Opened& opened, Task& task, Failure& failure) {
+  if (joined_user_namespace(init.spec) != nullptr) {
+    return clone_in_joined_user(init, opened.channel[0], task.pidfd, failure);
+  }
   clone_args arguments{};
   arguments.flags = init.new_namespaces | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&task.pidfd);
@@ -175,12 +190,14 @@ pid_t clone_init(Init& init, Opened& opened, Task& task, Failure& failure) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(init.group.unified_directory());
   }
+  init.elsewhere = ::sched_getaffinity(0, sizeof init.processors, &init.processors) == 0;
   const long pid = kernel::clone3(arguments);
   if (pid == 0) {
     ::close(opened.channel[0]);
     run_init(init);
   }
   if (pid < 0) (void)failure.because_of_errno("make namespaces");
+  if (pid > 0) begin_elsewhere(init, static_cast<pid_t>(pid));
   return static_cast<pid_t>(pid);
 }
 
@@ -204,11 +221,11 @@ void forward_terminal(const Inputs& inputs, Task& task, int terminal) {
   }
 }
 
-bool run_runtime_hooks(const oci::Spec& spec, const Inputs& inputs, const Task& task,
-                       Failure& failure) {
+bool run_runtime_hooks(const oci::Spec& spec, const Inputs& inputs, Task& task, Failure& failure) {
   const HookState state{inputs.id, inputs.bundle, "creating", task.pid, spec.annotations};
-  return run_hooks(spec.hooks.prestart, "prestart", state, failure) &&
-         run_hooks(spec.hooks.create_runtime, "createRuntime", state, failure) &&
+  task.hook_failed = !run_hooks(spec.hooks.prestart, "prestart", state, failure) ||
+                     !run_hooks(spec.hooks.create_runtime, "createRuntime", state, failure);
+  return !task.hook_failed &&
          (send_news(task.channel, News::Go) || failure.because_of_errno("tell init"));
 }
 
@@ -230,7 +247,9 @@ bool take_news(const oci::Spec& spec, const Inputs& inputs, Task& task, bool& do
       done = true;
       return spec.find_namespace(CLONE_NEWUSER) == nullptr ||
              apply_limits(task.pid, *spec.process, failure);
+    case News::HookFailed:
     case News::Failed:
+      task.hook_failed = message.news == News::HookFailed;
       failure.error = message.number;
       return failure.because(std::string_view(message.text));
     default:
@@ -283,7 +302,8 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
     give_up(group, task);
     return false;
   }
-  if (enter_pid_namespace(opened, failure)) task.pid = clone_init(init, opened, task, failure);
+  if (enter_pid_namespace(spec, opened, failure))
+    task.pid = clone_init(init, opened, task, failure);
   leave_pid_namespace(opened);
   task.channel = opened.channel[0];
   opened.channel[0] = -1;
@@ -319,18 +339,24 @@ bool send_start(Task& task, Failure& failure) {
   return send_news(task.channel, News::Start) || failure.because_of_errno("start init");
 }
 
-bool finish_start(Task& task, Failure& failure) {
+bool finish_start(Task& task, const Listener& listener, Failure& failure) {
   Message message;
-  const bool heard = receive(task.channel, message);
+  int page = -1;
+  bool heard = receive(task.channel, message, &page);
+  if (heard && message.news == News::Listener) {
+    heard = hand_over_listener(page, task, listener, failure) && receive(task.channel, message);
+  }
   close_one(task.channel);
+  if (failure.failed()) return false;
   if (!heard) return failure.because_of_errno("hear from init");
-  if (message.news != News::Failed) return true;
+  task.hook_failed = message.news == News::HookFailed;
+  if (message.news != News::Failed && !task.hook_failed) return true;
   failure.error = message.number;
   return failure.because(std::string_view(message.text));
 }
 
-bool start_container(Task& task, Failure& failure) {
-  return send_start(task, failure) && finish_start(task, failure);
+bool start_container(Task& task, const Listener& listener, Failure& failure) {
+  return send_start(task, failure) && finish_start(task, listener, failure);
 }
 
 int exit_code_of(const Failure& failure) {

@@ -62,6 +62,10 @@ bool send_descriptor(int channel, News news, int descriptor) {
   return send_message(channel, &message, kHead + 1, descriptor);
 }
 
+bool send_text(int socket, std::string_view text, int descriptor) {
+  return send_message(socket, text.data(), text.size(), descriptor);
+}
+
 bool send_terminal(int socket, int terminal) {
   // What follows the descriptor is its name; runc sends this one, and some readers check it.
   return send_message(socket, "/dev/ptmx", 9, terminal);

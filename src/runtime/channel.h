@@ -14,14 +14,16 @@
 namespace wharf::runtime {
 
 enum class News : std::uint32_t {
-  End,       // end of file
-  Go,        // caller: go on
-  Hooks,     // init: namespaces and mounts are there, run the hooks
-  Terminal,  // init: the master of its terminal comes with this
-  Created,   // init: ready, waits for start
-  Joined,    // joiner: number is the pid of the new process
-  Start,     // caller: execute the program
-  Failed,    // number is errno, text says what
+  End,         // end of file
+  Go,          // caller: go on
+  Hooks,       // init: namespaces and mounts are there, run the hooks
+  Terminal,    // init: the master of its terminal comes with this
+  Created,     // init: ready, waits for start
+  Joined,      // joiner: number is the pid of the new process
+  Start,       // caller: execute the program
+  Failed,      // number is errno, text says what
+  Listener,    // init: the page on which it will say its seccomp listener comes with this
+  HookFailed,  // the same, of a hook: the container's life goes on at its end
 };
 
 struct Message {
@@ -33,6 +35,8 @@ struct Message {
 /// -1 and errno on failure.
 int make_channel(int ends[2]);
 bool send_news(int channel, News news, std::int32_t number = 0, std::string_view text = "");
+/// Text and a descriptor over a connected stream socket.
+bool send_text(int socket, std::string_view text, int descriptor);
 /// The descriptor goes with the message; the sender keeps its own.
 bool send_descriptor(int channel, News news, int descriptor);
 /// False with errno on an error; News::End at the end. `descriptor` becomes one, or -1.

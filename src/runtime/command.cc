@@ -56,7 +56,7 @@ int print_version() {
   return 0;
 }
 
-void log_failure(const Global& global, const base::Failure& failure) {
+void log(const Global& global, std::string_view level, std::string_view words) {
   if (global.log.empty()) return;
   const int fd = ::open(global.log.data(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) return;
@@ -65,10 +65,10 @@ void log_failure(const Global& global, const base::Failure& failure) {
   const base::Rfc3339 time{now.tv_sec * 1'000'000'000};
   base::Text<2047> line;
   if (global.log_json) {
-    line.put("{\"level\":\"error\",\"msg\":", base::Quoted{failure.text.view()}, ",\"time\":\"",
-             time, "\"}\n");
+    line.put("{\"level\":\"", level, "\",\"msg\":", base::Quoted{words}, ",\"time\":\"", time,
+             "\"}\n");
   } else {
-    line.put("time=\"", time, "\" level=error msg=", base::Quoted{failure.text.view()}, "\n");
+    line.put("time=\"", time, "\" level=", level, " msg=", base::Quoted{words}, "\n");
   }
   print(fd, line.view());
   ::close(fd);
@@ -77,7 +77,7 @@ void log_failure(const Global& global, const base::Failure& failure) {
 void report(const Global& global, const base::Failure& failure) {
   const base::Text<1100> line("wharf-runtime: ", failure.text.view(), "\n");
   print(2, line.view());
-  log_failure(global, failure);
+  log(global, "error", failure.text.view());
 }
 
 /// "--name=value" gives its value, "--name value" the next word.
@@ -118,6 +118,13 @@ bool keep_in_list(base::Arena& arena, std::span<char*>& list, std::string_view v
 }
 
 }  // namespace
+
+void warn(const Global& global, std::string_view words) {
+  log(global, "warning", words);
+  if (!global.log.empty()) return;
+  const base::Text<1100> line("wharf-runtime: warning: ", words, "\n");
+  print(2, line.view());
+}
 
 bool take_options(base::Arena& arena, std::span<char*>& arguments, std::span<const Option> options,
                   base::Failure& failure) {

@@ -45,6 +45,9 @@ struct Call {
   base::Failure& failure;
 };
 
+/// What does not stop us: to the log, or to stderr where there is none.
+void warn(const Global& global, std::string_view words);
+
 // Each returns the exit status; a failure is printed by run_command().
 int create_command(Call& call);
 int run_command_line(Call& call);

@@ -69,17 +69,43 @@ HookState Container::hook_state(std::string_view status) const {
   return {state.id, state.bundle, status, status == "stopped" ? 0 : state.pid, spec.annotations};
 }
 
-bool Container::destroy(base::Failure& failure) {
+void Container::run_poststop(const Global& global) const {
+  for (const oci::Hook& hook : spec.hooks.poststop) {
+    base::Failure failure;
+    if (!run_hooks({&hook, 1}, "poststop", hook_state("stopped"), failure)) {
+      warn(global, failure.text.view());
+    }
+  }
+}
+
+bool Container::destroy(Call& call) {
   // With init of a pid namespace ended all its processes have; else they are sought.
   const bool sought = spec.find_namespace(CLONE_NEWPID) == nullptr;
   if (sought || start_time_of(state.pid) == state.start_time) {
-    (void)group.signal_all(SIGKILL, failure);
+    (void)group.signal_all(SIGKILL, call.failure);
     wait_for_end(state);
   }
-  const bool removed = group.remove(kCgroupPatienceMs, failure);
+  const bool removed = group.remove(kCgroupPatienceMs, call.failure);
   directory.remove();
-  // The container is gone whatever they say; what they say is still told.
-  return run_hooks(spec.hooks.poststop, "poststop", hook_state("stopped"), failure) && removed;
+  run_poststop(call.global);
+  return removed;
+}
+
+void warn_of_capabilities(const Global& global, const oci::Process& process) {
+  for (const std::string_view name : process.unmapped_capabilities) {
+    const base::Text<300> words("capability ", name, " is unknown and left out");
+    warn(global, words.view());
+  }
+  if (!process.capabilities) return;
+  const oci::Capabilities& sets = *process.capabilities;
+  const std::uint64_t wanted = sets.effective | sets.permitted | sets.inheritable | sets.ambient;
+  const std::uint64_t refused = (wanted & ~kernel::permitted_capabilities()) |
+                                (sets.ambient & ~(sets.permitted & sets.inheritable));
+  for (unsigned number = 0; number < 64; ++number) {
+    if ((refused & std::uint64_t{1} << number) == 0) continue;
+    const base::Text<300> words("capability ", oci::capability_name(number), " cannot be granted");
+    warn(global, words.view());
+  }
 }
 
 bool take_id(Call& call, std::string_view& id) {

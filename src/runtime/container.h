@@ -21,8 +21,13 @@ struct Container {
   HookState hook_state(std::string_view status) const;
 
   /// Kills what is left, removes cgroup and state, runs poststop hooks.
-  bool destroy(base::Failure& failure);
+  bool destroy(Call& call);
+  /// All of them, whatever the others do: one that fails is a warning.
+  void run_poststop(const Global& global) const;
 };
+
+/// Capabilities that this kernel does not know, or that we cannot grant, are left out: a warning.
+void warn_of_capabilities(const Global& global, const oci::Process& process);
 
 /// The only word left, the id; else a failure.
 bool take_id(Call& call, std::string_view& id);

@@ -184,12 +184,12 @@ int delete_command(Call& call) {
     return 0;
   }
   const Status status = container.status();
-  if (status != Status::Stopped && status != Status::Created && !force) {
+  if (status != Status::Stopped && !force) {
     (void)call.failure.because("cannot delete container ", id,
                                " that is not stopped: ", name_of(status));
     return 1;
   }
-  return container.destroy(call.failure) ? 0 : 1;
+  return container.destroy(call) ? 0 : 1;
 }
 
 int pause_command(Call& call) {

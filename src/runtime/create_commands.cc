@@ -39,6 +39,10 @@ bool take_create_options(Call& call, CreateOptions& given) {
   return take_options(call.arena, call.arguments, options, call.failure);
 }
 
+bool refuse_start_without_process(base::Failure& failure) {
+  return failure.because("config.json: process must be given to start a container");
+}
+
 /// The absolute path of the bundle, which state and hooks tell.
 bool resolve_bundle(Call& call, CreateOptions& given) {
   char path[4096];
@@ -66,12 +70,14 @@ class Creation {
     if (!container.directory.make(call_.global.root, id, call_.failure)) return false;
     if (launch(id, starter)) return true;
     container.directory.remove();
+    if (task.hook_failed) container.run_poststop(call_.global);
     return false;
   }
 
   bool start() {
-    return starts_at_once(container.spec, inputs_) ? finish_start(task, call_.failure)
-                                                   : start_container(task, call_.failure);
+    const Listener listener = listener_of(container.spec, container.hook_state("created"));
+    return starts_at_once(container.spec, inputs_) ? finish_start(task, listener, call_.failure)
+                                                   : start_container(task, listener, call_.failure);
   }
 
   Container container;
@@ -86,7 +92,9 @@ class Creation {
     if (text.empty()) return false;
     // Parsed in place; what is kept for later commands is the text as it came.
     config_ = call_.arena.copy(std::string_view(text.data(), text.size()));
-    return oci::parse_spec(call_.arena, text, container.spec, call_.failure);
+    if (!oci::parse_spec(call_.arena, text, container.spec, call_.failure)) return false;
+    if (container.spec.process) warn_of_capabilities(call_.global, *container.spec.process);
+    return true;
   }
 
   bool fill_inputs(std::string_view id, Starter starter) {
@@ -100,7 +108,10 @@ class Creation {
       return call_.failure.because("--preserve-fds needs a number");
     }
     inputs_.preserved_descriptors = static_cast<unsigned>(preserved);
-    if (!container.spec.process) return call_.failure.because("config.json: process must be given");
+    if (!container.spec.process) {
+      if (starter == Starter::Ourselves) return refuse_start_without_process(call_.failure);
+      container.spec.process.emplace();
+    }
     const bool terminal = container.spec.process->terminal;
     const bool attended = starter == Starter::Ourselves && !given_.detach;
     if (terminal && given_.console_socket.empty() && !attended) {
@@ -194,8 +205,7 @@ int run_command_line(Call& call) {
   if (!creation.start() || !run_poststart(container, call.failure)) {
     (void)kernel::pidfd_send_signal(task.pidfd, SIGKILL);
     ::waitpid(task.pid, nullptr, __WALL);
-    base::Failure ignored;
-    (void)container.destroy(ignored);
+    (void)container.destroy(call);
     return 1;
   }
   if (given.detach) {
@@ -204,7 +214,7 @@ int run_command_line(Call& call) {
   }
   const int status = attend(task);
   close_task(task);
-  if (!given.keep) (void)container.destroy(call.failure);
+  if (!given.keep) (void)container.destroy(call);
   return status;
 }
 
@@ -218,10 +228,25 @@ int start_command(Call& call) {
                                status == Status::Stopped ? "stopped" : "already started");
     return 1;
   }
+  if (!container.spec.process) {
+    (void)refuse_start_without_process(call.failure);
+    return 1;
+  }
   Task task;
   task.channel = container.directory.connect_to_start(call.failure);
-  if (task.channel < 0 || !start_container(task, call.failure)) return 1;
-  return run_poststart(container, call.failure) ? 0 : 1;
+  task.pid = container.state.pid;
+  if (task.channel < 0) return 1;
+  const Listener listener = listener_of(container.spec, container.hook_state("created"));
+  const bool started = start_container(task, listener, call.failure);
+  if (started && run_poststart(container, call.failure)) return 0;
+  // What failed is of a container that is there no more. A hook that failed deletes it as well.
+  if (started || task.hook_failed) {
+    (void)container.destroy(call);
+  } else {
+    base::Failure ended;
+    (void)container.group.signal_all(SIGKILL, ended);
+  }
+  return 1;
 }
 
 }  // namespace wharf::runtime

@@ -80,13 +80,26 @@ int map_namespace(std::span<const oci::IdMap> uids, std::span<const oci::IdMap> 
   return fd;
 }
 
-bool map_mount(const oci::Spec& spec, const oci::Mount& mount, int source, Failure& failure) {
+/// The namespace that says how the ids of `mount` are mapped: where it says nothing itself, the
+/// container's.
+int mapping_of(const oci::Spec& spec, const oci::Mount& mount, Failure& failure) {
+  const oci::Namespace* joined = joined_user_namespace(spec);
+  if (mount.uid_maps.empty() && mount.gid_maps.empty() && joined != nullptr) {
+    const int fd = ::open(joined->path.data(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) (void)failure.because_of_errno("open namespace ", joined->path);
+    return fd;
+  }
   const std::span<const oci::IdMap> uids = mount.uid_maps.empty() ? spec.uid_maps : mount.uid_maps;
   const std::span<const oci::IdMap> gids = mount.gid_maps.empty() ? spec.gid_maps : mount.gid_maps;
   if (uids.empty() || gids.empty()) {
-    return failure.because("mount ", mount.destination, ": idmap needs mappings");
+    (void)failure.because("mount ", mount.destination, ": idmap needs mappings");
+    return -1;
   }
-  const int space = map_namespace(uids, gids, failure);
+  return map_namespace(uids, gids, failure);
+}
+
+bool map_mount(const oci::Spec& spec, const oci::Mount& mount, int source, Failure& failure) {
+  const int space = mapping_of(spec, mount, failure);
   if (space < 0) return false;
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_IDMAP;

@@ -2,6 +2,7 @@
 // with any descriptor of the host (CVE-2016-9962, CVE-2019-5736). The chart is in launch.h.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -119,8 +120,8 @@ void take_streams(Joiner& joiner) {
   join_keyring(joiner.report, joiner.target.id);
   char** environment = complete_environment(joiner.process);
   write_labels(joiner.report, joiner.process);
-  const Filter filter =
-      map_filter(joiner.report, joiner.target.seccomp, joiner.target.seccomp_flags);
+  Filter filter = map_filter(joiner.report, joiner.target.seccomp, joiner.target.seccomp_flags);
+  if (notifies(filter)) filter.page = &notes.listener;
   base::Failure failure;
   if (!apply_limits(0, joiner.process, failure)) joiner.report.send(failure);
   take_identity(joiner.report, joiner.process, joiner.target.seccomp >= 0);
@@ -178,6 +179,17 @@ bool take_failure(Task& task, Failure& failure) {
   return false;
 }
 
+/// The listener is there when the process runs its last steps; an end of the joiner comes first
+/// only when something failed, and finish_exec() says what.
+bool hand_over(const Target& target, Task& task, Failure& failure) {
+  if ((target.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0) return true;
+  const bool done = hand_over_listener(task.notes->listener, task.notes->pid, target.listener,
+                                       task.channel, failure);
+  if (done || !failure.failed()) return true;
+  abandon_exec(task);
+  return false;
+}
+
 }  // namespace
 
 bool exec_process(const oci::Process& process, const Target& target, Task& task, Failure& failure) {
@@ -198,7 +210,7 @@ bool exec_process(const oci::Process& process, const Target& target, Task& task,
   }
   if (ends[1] >= 0) ::close(ends[1]);
   task.terminal_channel = ends[0];
-  if (cloned) return true;
+  if (cloned) return hand_over(target, task, failure);
   drop_notes(task);
   close_task(task);
   return false;

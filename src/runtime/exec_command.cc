@@ -115,7 +115,7 @@ bool make_process(const ExecOptions& given, const oci::Spec& spec, oci::Process&
     return true;
   }
   if (call.arguments.empty()) return call.failure.because("process args cannot be empty");
-  process = *spec.process;
+  if (spec.process) process = *spec.process;
   process.args = call.arguments;
   process.terminal = given.terminal;
   process.no_new_privileges |= given.no_new_privileges;
@@ -162,6 +162,7 @@ bool fill_target(const ExecOptions& given, Container& container, const oci::Proc
   if (container.spec.seccomp != nullptr) {
     target.seccomp = compile_seccomp_file(*container.spec.seccomp, target.seccomp_flags, failure);
     if (failure.failed()) return false;
+    target.listener = listener_of(container.spec, container.hook_state("running"));
   }
   if (!process.terminal) {
     return given.console_socket.empty() ||
@@ -189,6 +190,7 @@ int exec_command(Call& call) {
   if (!take_exec_options(call, given) || !take_id(call, id) || !container.load(call, id) ||
       !check_running(given, container, call.failure) ||
       !make_process(given, container.spec, process, call) ||
+      (warn_of_capabilities(call.global, process), false) ||
       !fill_target(given, container, process, target, call.failure) ||
       !exec_process(process, target, task, call.failure) || !finish_exec(task, call.failure)) {
     return kExecFailed;

@@ -5,13 +5,15 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "runtime/init.h"
 #include "runtime/kernel.h"
-#include "runtime/launch.h"
 
 namespace wharf::runtime {
 namespace {
 
 using StateText = base::Text<32767>;
+
+}  // namespace
 
 void put_state(const HookState& state, base::Writer& into) {
   into.put("{\"ociVersion\":\"1.2.0\",\"id\":", base::Quoted{state.id},
@@ -28,6 +30,8 @@ void put_state(const HookState& state, base::Writer& into) {
   }
   into.put("}");
 }
+
+namespace {
 
 [[noreturn]] void become_hook(const oci::Hook& hook, int input) {
   ::dup2(input, 0);
@@ -68,9 +72,10 @@ bool run_hook(const oci::Hook& hook, const char* stage, std::string_view state, 
   arguments.exit_signal = SIGCHLD;
   const long pid = kernel::clone3(arguments);
   if (pid == 0) become_hook(hook, input[0]);
-  ::close(input[0]);
-  // Fits into the pipe's buffer, so that a hook that does not read cannot stop us.
+  // Fits into the pipe's buffer, so that a hook that does not read cannot stop us; nor kill us by
+  // SIGPIPE, as we hold the other end too.
   if (pid > 0) (void)!::write(input[1], state.data(), state.size());
+  ::close(input[0]);
   ::close(input[1]);
   if (pid < 0) return failure.because_of_errno("start ", stage, " hook ", hook.path);
   const bool in_time = wait_until_end(pidfd, hook);

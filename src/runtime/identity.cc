@@ -29,13 +29,6 @@ int set_capabilities(std::uint64_t effective, std::uint64_t permitted, std::uint
   return static_cast<int>(::syscall(SYS_capset, &header, data));
 }
 
-std::uint64_t permitted_now(Report& report) {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[2] = {};
-  report.check(::syscall(SYS_capget, &header, data), "get capabilities");
-  return data[0].permitted | std::uint64_t{data[1].permitted} << 32;
-}
-
 void drop_bounding(Report& report, std::uint64_t keep) {
   for (int capability = 0;; ++capability) {
     if (capability < 64 && (keep & bit(capability)) != 0) continue;
@@ -55,8 +48,10 @@ void set_groups(Report& report, const oci::Process& process) {
 
 void load_filter(Report& report, Filter filter) {
   const sock_fprog program{filter.length, static_cast<sock_filter*>(filter.instructions)};
-  report.check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, &program),
-               "load the seccomp filter");
+  const long loaded =
+      report.check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, &program),
+                   "load the seccomp filter");
+  if (filter.page != nullptr) await_taken(*filter.page, static_cast<int>(loaded));
 }
 
 void write_label(Report& report, const char* file, std::string_view label) {
@@ -107,10 +102,17 @@ bool raise_limits(const oci::Process& process, base::Failure& failure) {
 }
 
 void take_identity(Report& report, const oci::Process& process, bool has_seccomp) {
+  if (process.scheduler) {
+    const oci::Scheduler& given = *process.scheduler;
+    const kernel::SchedulerAttributes attributes{
+        sizeof attributes, given.policy,     given.flags,       given.nice,
+        given.priority,    given.runtime_ns, given.deadline_ns, given.period_ns};
+    report.check(kernel::sched_set_self(attributes), "set the scheduler");
+  }
   if (process.io_priority) {
     report.check(kernel::ioprio_set_self(*process.io_priority), "set I/O priority");
   }
-  const std::uint64_t available = permitted_now(report);
+  const std::uint64_t available = kernel::permitted_capabilities();
   if (process.capabilities) drop_bounding(report, process.capabilities->bounding);
   report.check(::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities");
   set_groups(report, process);
@@ -160,8 +162,13 @@ void finish_identity(Report& report, const oci::Process& process, Filter filter)
   if (filter.length > 0) load_filter(report, filter);
   if (!process.capabilities) return;
   const oci::Capabilities& sets = *process.capabilities;
-  report.check(set_capabilities(sets.effective, sets.permitted, sets.inheritable),
-               "set capabilities");
+  if (set_capabilities(sets.effective, sets.permitted, sets.inheritable) < 0) {
+    // What we do not have cannot be granted: the caller was warned (warn_of_capabilities).
+    const std::uint64_t available = kernel::permitted_capabilities();
+    report.check(set_capabilities(sets.effective & sets.permitted & available,
+                                  sets.permitted & available, sets.inheritable & available),
+                 "set capabilities");
+  }
   if (sets.ambient != 0) raise_ambient(report, sets.ambient);
 }
 

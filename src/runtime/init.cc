@@ -39,15 +39,16 @@ void start_clean(Init& init) {
 void join_namespaces(Init& init) {
   for (std::size_t i = 0; i < init.join_count; ++i) {
     const Init::Join& join = init.joins[i];
-    // The pid namespace of a child is chosen before it exists: the caller did that.
-    if (join.flag == CLONE_NEWPID) continue;
+    // The pid namespace of a child is chosen before it exists, and the user namespace owns the
+    // others: the caller did that.
+    if (join.flag == CLONE_NEWPID || join.flag == CLONE_NEWUSER) continue;
     init.report.check(::setns(join.fd, static_cast<int>(join.flag)), "join namespace");
     ::close(join.fd);
   }
 }
 
 void become_mapped_root(Init& init) {
-  if (!init.in_user_namespace()) return;
+  if (!init.in_user_namespace() || joined_user_namespace(init.spec) != nullptr) return;
   init.report.expect(News::Go);
   init.report.check(::syscall(SYS_setresgid, 0, 0, 0), "become gid 0 of the user namespace");
   init.report.check(::syscall(SYS_setresuid, 0, 0, 0), "become uid 0 of the user namespace");
@@ -83,7 +84,9 @@ void run_stage(Init& init, std::span<const oci::Hook> hooks, const char* stage,
   const HookState state{init.inputs.id, init.inputs.bundle, status, ::getpid(),
                         init.spec.annotations};
   base::Failure failure;
-  if (!run_hooks(hooks, stage, state, failure)) init.report.send(failure);
+  if (!run_hooks(hooks, stage, state, failure)) {
+    init.report.send(failure, News::HookFailed);
+  }
 }
 
 void let_caller_run_hooks(Init& init) {
@@ -180,10 +183,12 @@ void run_init(Init& init) {
   end_with_caller(init);
   enter_working_directory(init.report, process);
   base::PathText program;
-  find_program(init.report, process, program);
-  const Filter filter = map_filter(init.report, init.seccomp, init.seccomp_flags);
+  // Without a process (OCI: it is needed at start) there is nothing to look for yet.
+  if (!process.args.empty()) find_program(init.report, process, program);
+  Filter filter = map_filter(init.report, init.seccomp, init.seccomp_flags);
   await_start(init);
   run_stage(init, init.spec.hooks.start_container, "startContainer", "created");
+  filter.page = share_listener_page(init.report, filter);
   set_limits(init);
   close_rest(init);
   finish_identity(init.report, process, filter);

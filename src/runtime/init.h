@@ -4,6 +4,8 @@
 // returns after a failure. The steps are in init.cc; each file beside it is one subject.
 #pragma once
 
+#include <sched.h>
+
 #include "runtime/launch.h"
 #include "runtime/report.h"
 
@@ -34,6 +36,9 @@ struct Init {
   int sources[kMaxMounts];
   int root_source = -1;
   bool cgroup_ready = false;
+  /// Where the caller may run, and so the container; init begins on fewer (begin_elsewhere).
+  cpu_set_t processors{};
+  bool elsewhere = false;
 
   bool in_user_namespace() const;
 };
@@ -59,6 +64,12 @@ void set_mount_attributes(Report& report, int fd, const oci::Mount& mount);
 // copy_up.cc
 /// What the directory `from` holds, in the new file system `into`.
 void copy_up(Report& report, int from, int into);
+
+// joined_user.cc (the caller's side)
+/// The user namespace that the spec names by a path, or nullptr.
+const oci::Namespace* joined_user_namespace(const oci::Spec& spec);
+/// Makes init inside the joined user namespace; closes `callers_end` there. -1 with the reason.
+pid_t clone_in_joined_user(Init& init, int callers_end, int& pidfd, Failure& failure);
 
 // early_sources.cc (the caller's side)
 bool open_early_sources(const oci::Spec& spec, const Inputs& inputs, std::span<int> sources,
@@ -104,8 +115,26 @@ struct Filter {
   unsigned flags = 0;
   unsigned short length = 0;
   void* instructions = nullptr;
+  /// Where the listener of a filter with SCMP_ACT_NOTIFY is told; else null.
+  ListenerPage* page = nullptr;
 };
 Filter map_filter(Report& report, int file, unsigned flags);
+// hooks.cc
+/// The state as JSON.
+void put_state(const HookState& state, base::Writer& into);
+// notify.cc
+/// A page shared with the caller, for a filter that notifies; else null.
+ListenerPage* share_listener_page(Report& report, const Filter& filter);
+bool notifies(const Filter& filter);
+/// Tells of the listener and waits until the caller has it, without a system call.
+void await_taken(ListenerPage& page, int descriptor);
+/// The caller's side: waits for the listener, takes it and sends it where the spec wants it. False
+/// without a failure when `channel` becomes readable before: what is read there says why.
+bool hand_over_listener(ListenerPage& page, const volatile pid_t& pid, const Listener& listener,
+                        int channel, Failure& failure);
+/// The same for a page that came over the channel as a descriptor.
+bool hand_over_listener(int page, const Task& task, const Listener& listener, Failure& failure);
+
 /// Security labels, for which files are opened.
 void write_labels(Report& report, const oci::Process& process);
 /// Seccomp filter, exact capability sets: nothing after this but execve.

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -80,11 +81,33 @@ inline int pidfd_open(pid_t pid) {
 inline int pidfd_send_signal(int pidfd, int signal) {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }
+inline int pidfd_getfd(int pidfd, int descriptor) {
+  return static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, descriptor, 0));
+}
 inline long keyctl_join_session(const char* name) {
   return ::syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, name, 0, 0, 0);
 }
 inline int ioprio_set_self(int priority) {
   return static_cast<int>(::syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, priority));
+}
+
+inline std::uint64_t permitted_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  if (::syscall(SYS_capget, &header, data) < 0) return 0;
+  return data[0].permitted | std::uint64_t{data[1].permitted} << 32;
+}
+/// struct sched_attr of sched_setattr(2), as it was first.
+struct SchedulerAttributes {
+  std::uint32_t size;
+  std::uint32_t policy;
+  std::uint64_t flags;
+  std::int32_t nice;
+  std::uint32_t priority;
+  std::uint64_t runtime, deadline, period;
+};
+inline int sched_set_self(const SchedulerAttributes& attributes) {
+  return static_cast<int>(::syscall(SYS_sched_setattr, 0, &attributes, 0));
 }
 
 }  // namespace wharf::runtime::kernel

@@ -69,6 +69,24 @@ struct Inputs {
   unsigned preserved_descriptors = 0;
 };
 
+/// What hooks and the seccomp agent are told of a container.
+struct HookState {
+  std::string_view id;
+  std::string_view bundle;
+  std::string_view status;
+  pid_t pid = 0;
+  std::span<const oci::Setting> annotations;
+};
+
+/// Who gets the descriptor of a filter with SCMP_ACT_NOTIFY (OCI "Container Process State").
+struct Listener {
+  std::string_view path;
+  std::string_view metadata;
+  HookState state;
+};
+/// As linux.seccomp names it; an empty path where it does not.
+Listener listener_of(const oci::Spec& spec, const HookState& state);
+
 /// A process in a container. The caller owns the descriptors (close_task) and reaps pid.
 struct Task {
   pid_t pid = -1;
@@ -83,6 +101,8 @@ struct Task {
   struct ExecNotes* notes = nullptr;
   /// Where the joiner sends the terminal.
   int terminal_channel = -1;
+  /// It was a hook that failed: what the lifecycle of the OCI then wants is the poststop hooks.
+  bool hook_failed = false;
 };
 void close_task(Task& task);
 
@@ -102,12 +122,12 @@ bool finish_create(const oci::Spec& spec, const Inputs& inputs, cgroup::Group& g
 
 /// Lets init execute the program. What execve(2) itself refuses is, as with runc, not a
 /// failure: init writes "exec /x: exec format error" to its stderr and ends with 255.
-bool start_container(Task& task, Failure& failure);
+bool start_container(Task& task, const Listener& listener, Failure& failure);
 
 /// The two halves of start_container(), for a caller that polls task.channel in between: a
 /// startContainer hook or a program on a hung file system may take for ever.
 bool send_start(Task& task, Failure& failure);
-bool finish_start(Task& task, Failure& failure);
+bool finish_start(Task& task, const Listener& listener, Failure& failure);
 
 /// The container that a process joins.
 struct Target {
@@ -125,6 +145,8 @@ struct Target {
   int console_socket = -1;
   bool end_with_caller = false;
   unsigned preserved_descriptors = 0;
+  /// For a filter with SCMP_ACT_NOTIFY.
+  Listener listener;
 };
 
 /// The kinds of namespace that a container of this spec has of its own.
@@ -157,13 +179,6 @@ bool send_terminal(int socket, int terminal);
 int exit_code_of(const Failure& failure);
 
 /// Runs hooks one after another with the container's state on stdin (OCI "Lifecycle").
-struct HookState {
-  std::string_view id;
-  std::string_view bundle;
-  std::string_view status;
-  pid_t pid = 0;
-  std::span<const oci::Setting> annotations;
-};
 bool run_hooks(std::span<const oci::Hook> hooks, const char* stage, const HookState& state,
                Failure& failure);
 

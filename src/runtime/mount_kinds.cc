@@ -41,6 +41,16 @@ int configure(int context, std::string_view option) {
                           flag ? nullptr : value.data());
 }
 
+/// SELinux's own option, for what has no labels of the kernel's.
+void set_label(Init& init, int context, const oci::Mount& mount) {
+  const std::string_view label = init.spec.mount_label;
+  const std::string_view type = mount.type;
+  if (label.empty() || type == "proc" || type == "sysfs" || type == "mqueue") return;
+  if (kernel::fsconfig(context, FSCONFIG_SET_STRING, "context", label.data()) < 0) {
+    fail_mount(init.report, context, mount, "mount label");
+  }
+}
+
 int new_file_system(Init& init, const oci::Mount& mount) {
   Report& report = init.report;
   const int context =
@@ -53,6 +63,7 @@ int new_file_system(Init& init, const oci::Mount& mount) {
     // A user namespace maps gid 5 only when it was given one; then devpts keeps its default.
     if (configure(context, option) < 0) fail_mount(report, context, mount, option);
   }
+  set_label(init, context, mount);
   // Read-only is of the super block too, where it is ours alone: a shared one (sysfs, proc)
   // would turn read-only for the host.
   if (kernel::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr) < 0) {

@@ -129,6 +129,9 @@ void await_cgroup(Init& init) {
   if (init.cgroup_ready) return;
   init.report.expect(News::Go);
   init.cgroup_ready = true;
+  if (init.elsewhere) {
+    (void)::sched_setaffinity(0, sizeof init.processors, &init.processors);
+  }
   join_cgroup(init);
   const oci::Namespace* own = init.spec.find_namespace(CLONE_NEWCGROUP);
   // Only now: the namespace's root is the cgroup that the process is in when it is made.

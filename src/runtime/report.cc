@@ -7,14 +7,14 @@
 
 namespace wharf::runtime {
 
-void Report::send(const base::Failure& failure) {
+void Report::send(const base::Failure& failure, News news) {
   if (notes_ != nullptr) {
     notes_->error = failure.error;
     std::memcpy(notes_->text, failure.text.c_str(),
                 std::min(failure.text.size() + 1, sizeof notes_->text - 1));
     ::_exit(1);
   }
-  send_news(channel_, News::Failed, failure.error, failure.text.view());
+  send_news(channel_, news, failure.error, failure.text.view());
   ::_exit(1);
 }
 

@@ -11,11 +11,20 @@
 
 namespace wharf::runtime {
 
+/// Where a process says which descriptor its seccomp listener is, and waits until it was taken. Its
+/// own filter may stop every system call by then: memory that is shared with the caller is left.
+/// Both are read and written by __atomic builtins.
+struct ListenerPage {
+  int descriptor = -1;
+  int taken = 0;
+};
+
 /// Memory that the caller of an exec shares with the joiner and, for an instant, the process.
 struct ExecNotes {
   pid_t pid = -1;
   int error = 0;
   char text[1000] = {};
+  ListenerPage listener;
 };
 
 class Report {
@@ -44,7 +53,7 @@ class Report {
     (void)failure.because(words...);
     send(failure);
   }
-  [[noreturn]] void send(const base::Failure& failure);
+  [[noreturn]] void send(const base::Failure& failure, News news = News::Failed);
 
   /// Waits for this message; the process ends when the caller is gone.
   void expect(News news);

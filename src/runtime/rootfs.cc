@@ -36,18 +36,14 @@ bool is_initramfs(int error) {
 void attach_root(Init& init) {
   Report& report = init.report;
   // Slave: unmounts on the host still reach us until we leave its tree, ours never reach it.
-  const std::uint64_t propagation =
-      init.spec.rootfs_propagation != 0 ? init.spec.rootfs_propagation : MS_SLAVE | MS_REC;
-  report.check(::mount("", "/", nullptr, propagation, nullptr), "set propagation of /");
-  // What is attached over a shared mount would appear on the host too.
-  if ((propagation & MS_SHARED) != 0) {
-    report.check(::mount("", "/", nullptr, MS_PRIVATE, nullptr), "make / private");
-  }
+  report.check(::mount("", "/", nullptr, MS_SLAVE | MS_REC, nullptr), "set propagation of /");
 
   int root = init.inputs.rootfs >= 0 ? init.inputs.rootfs : init.root_source;
   if (root < 0) root = clone_root(init);
   mount_attr attributes{};
-  attributes.propagation = MS_PRIVATE;
+  // A slave goes on hearing of mounts below the host's directory.
+  const bool slave = (init.spec.rootfs_propagation & MS_SLAVE) != 0;
+  attributes.propagation = slave ? MS_SLAVE : MS_PRIVATE;
   report.check(kernel::mount_setattr(root, AT_RECURSIVE, attributes), "make the root private");
   // Over "/" itself: no directory of the host has to exist for it, and no path is walked.
   const int host = report.check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "open /");

@@ -144,14 +144,20 @@ void log_activity(const engine::Engine& engine, const http::Server& server) {
   ::_exit(0);
 }
 
-/// The next signal. Meanwhile, whenever the last client has left, memory is given back.
-int next_signal(const sigset_t& signals, const http::Server& server, std::uint64_t& served) {
+/// How many clients have come, and how many are there.
+using Clients = std::pair<std::uint64_t, std::size_t>;
+
+/// The next signal. Meanwhile memory is given back, whenever clients have come or left and no more
+/// come for a moment: those that are left may stay for days.
+int next_signal(const sigset_t& signals, const http::Server& server, Clients& served) {
   constexpr timespec kIdle{.tv_sec = 3, .tv_nsec = 0};
   while (true) {
+    const std::uint64_t seen = server.accepted();
     const int number = ::sigtimedwait(&signals, nullptr, &kIdle);
     if (number > 0) return number;
-    if (errno != EAGAIN || server.connections() != 0 || server.accepted() == served) continue;
-    served = server.accepted();
+    const Clients now{server.accepted(), server.connections()};
+    if (errno != EAGAIN || now.first != seen || now == served) continue;
+    served = now;
     give_memory_back();
   }
 }
@@ -159,7 +165,7 @@ int next_signal(const sigset_t& signals, const http::Server& server, std::uint64
 /// Until SIGTERM or SIGINT.
 void wait_for_end(const sigset_t& signals, engine::Engine& engine, const http::Server& server,
                   Configuration& running) {
-  std::uint64_t served = 0;
+  Clients served;
   while (true) {
     const int number = next_signal(signals, server, served);
     if (number == SIGTERM || number == SIGINT) {

@@ -56,7 +56,7 @@ bool Source::is(const std::string& name) const {
   return there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
 }
 
-std::optional<std::string> Source::took(std::string record, const logs::RecordReader& reader) {
+std::string_view Source::took(std::string_view record, const logs::RecordReader& reader) {
   position_.inode = os::status(reader.file()).st_ino;
   position_.offset = reader.position();
   position_.last_bytes = record.size();
@@ -84,10 +84,10 @@ bool Source::turn_page() {
   return true;
 }
 
-std::optional<std::string> Source::next() {
+std::optional<std::string_view> Source::next() {
   while (true) {
     if (files_) {
-      if (auto record = files_->next()) return took(std::move(*record), *files_->reader());
+      if (auto record = files_->next()) return took(*record, *files_->reader());
       reader_ = std::move(*files_).newest();
       files_.reset();
     }
@@ -96,10 +96,10 @@ std::optional<std::string> Source::next() {
       if (!file.valid()) return std::nullopt;
       reader_.emplace(std::move(file));
     }
-    if (auto record = reader_->next()) return took(std::move(*record), *reader_);
+    if (auto record = reader_->next()) return took(*record, *reader_);
     if (!is(name_)) {
       // It was turned over just now; what was written before that is still in it.
-      if (auto record = reader_->next()) return took(std::move(*record), *reader_);
+      if (auto record = reader_->next()) return took(*record, *reader_);
     }
     if (!turn_page()) return std::nullopt;
   }

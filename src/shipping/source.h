@@ -20,8 +20,8 @@ class Source {
  public:
   Source(os::Fd directory, std::string name, std::uint32_t max_files, const Position& from);
 
-  /// The next record; nothing when there is none now.
-  std::optional<std::string> next();
+  /// The next record, until the next call; nothing when there is none now.
+  std::optional<std::string_view> next();
 
   /// After the record that next() returned last. The counts in it are the caller's.
   const Position& position() const { return position_; }
@@ -36,7 +36,7 @@ class Source {
   bool resume(const Position& from);
   bool turn_page();
   void find_again();
-  std::optional<std::string> took(std::string record, const logs::RecordReader& reader);
+  std::string_view took(std::string_view record, const logs::RecordReader& reader);
   bool is(const std::string& name) const;
 
   os::Fd directory_;

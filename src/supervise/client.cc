@@ -112,9 +112,10 @@ Task Supervisors::launch(LaunchRequest request, Events events) {
     // One that does not answer would hold the run directory; its container dies with it.
     if (error.kind() == base::Kind::Unavailable) ::kill(supervisor.pid, SIGKILL);
     // What it refused it has taken back itself; killed on the way, it could not.
-    if (!dynamic_cast<const StepError*>(&error))
-      sweep(cgroup_path_of(request.config_json), request.run_directory);
-    throw;
+    if (dynamic_cast<const StepError*>(&error)) throw;
+    sweep(cgroup_path_of(request.config_json), request.run_directory);
+    if (error.error_number() != ESRCH) throw;
+    throw base::Error(base::Kind::Internal, "the container's supervisor died at its start", ESRCH);
   }
   parts_->watcher.watch(connection);
   return parts_->task_of(std::move(connection));
@@ -153,10 +154,9 @@ std::optional<Task> Supervisors::find_running(const std::filesystem::path& run_d
     if (error.error_number() == ESRCH) return std::nullopt;
     throw;
   }
-  // Not started: it belonged to the daemon that is gone, and goes with it.
+  // Not running yet: it belonged to the daemon that is gone, and goes with it.
   if (connection->facts().state == wire::State::Created || !connection->init().valid())
     return std::nullopt;
-  connection->mark_started();
   event_pair.second.reset();
   parts_->watcher.watch(connection);
   return parts_->task_of(std::move(connection));

@@ -1,10 +1,9 @@
 // The daemon's side of the supervisors: one process per container, seen as a Task.
 //
 // launch() hands a supervisor everything a container is made of, in one message. It returns
-// once PID 1 exists, is confined and waits just before exec; start() lets it exec. From then
-// on the container does not depend on this process: dropping a Task of a started container
-// forgets it, dropping one that was not started ends it. After a restart of the daemon
-// reconnect() finds it again by its run directory.
+// once PID 1 has executed its program. From then on the container does not depend on this
+// process: dropping its Task forgets it. After a restart of the daemon reconnect() finds it
+// again by its run directory.
 //
 // Every request has a deadline and every Task its own socket, so a supervisor that is stuck
 // or stopped delays nobody but its own callers.
@@ -101,6 +100,9 @@ class Supervisors {
   ~Supervisors();  ///< Idle supervisors end; containers go on.
   Supervisors(const Supervisors&) = delete;
 
+  /// After an error the supervisor has cleaned up and ended, without an exit record and without
+  /// an event. Otherwise `exited` may be called before this returns. What execve(2) itself
+  /// refuses is, as with runc, an exit with code 255 and words on stderr.
   Task launch(LaunchRequest request, Events events);
 
   /// The running container of `run_directory`, or nothing if no supervisor lives there: then

@@ -72,7 +72,6 @@ TEST_F(ClientTest, ARestartedDaemonFindsTheContainerItsLogAndItsEnd) {
   const std::optional<Task> found = supervisors_->reconnect(run_directory_, "", after.callbacks());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->pid(), pid);
-  EXPECT_TRUE(found->started());
   ASSERT_TRUE(after.exit());
   EXPECT_EQ(after.exit()->code, 6);
   std::string expected;
@@ -141,7 +140,6 @@ TEST_F(ClientTest, ASupervisorKilledAtAnyMomentLeavesNothing) {
       Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
       pid = task.pid();
       if (round % 2 == 1) killer = std::jthread(kill);
-      task.start();
       started = true;
       EXPECT_TRUE(ends.lost()) << round;
     } catch (const base::Error&) {
@@ -191,7 +189,6 @@ TEST_F(ClientTest, TheSameNamesCanBeStartedAgainAtOnce) {
     wanted.config_json = config(process("exit 1"), wanted.id, {});
     wanted.run_directory = run_ / wanted.id;
     Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
-    task.start();
     ASSERT_TRUE(ends.exit());
   }
 }

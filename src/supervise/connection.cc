@@ -244,17 +244,6 @@ void Connection::sweep() const {
   supervise::sweep(cgroup_path_, run_directory_);
 }
 
-void Connection::sweep_if_left() const {
-  std::error_code ignored;
-  // The run directory is the last thing that a supervisor removes.
-  if (std::filesystem::exists(run_directory_, ignored)) sweep();
-}
-
-bool Connection::was_started() const {
-  const std::scoped_lock delivery(delivery_);
-  return started_;
-}
-
 bool Connection::ended() const {
   const std::scoped_lock delivery(delivery_);
   return ended_ || closed_ || closing_;
@@ -263,17 +252,9 @@ bool Connection::ended() const {
 void Connection::deliver_lost() {
   const std::scoped_lock delivery(delivery_);
   if (closed_ || ended_) return;
-  lost_ = true;
   set_state(wire::State::Ended);
-  if (!started_) return;
   ended_ = true;
   if (callbacks_.lost) callbacks_.lost();
-}
-
-bool Connection::mark_started() {
-  const std::scoped_lock delivery(delivery_);
-  started_ = true;
-  return !lost_;
 }
 
 void Connection::close() {

@@ -48,7 +48,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Answer call(wire::Type type);
   Answer call(wire::Type type, std::uint64_t id, int first, int second = 0);
 
-  /// Takes pid, pidfd, state and times from the answer to Launch, Hello or Start.
+  /// Takes pid, pidfd, state and times from the answer to Launch or Hello.
   void learn(Answer& answer);
 
   void set_run_directory(std::filesystem::path path) { run_directory_ = std::move(path); }
@@ -76,13 +76,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void sweep() const;
   /// All that is in its cgroup, also where it is paused.
   void kill_processes() const;
-  /// The same, of one that is gone, where it did not do so itself.
-  void sweep_if_left() const;
-  bool was_started() const;
-  /// Only of a started container; of another its start() tells.
   void deliver_lost();
-  /// False when the supervisor died before it could be said that the container is started.
-  bool mark_started();
 
   /// No callback runs any more, and the supervisor notices.
   void close();
@@ -116,8 +110,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Events callbacks_;
   bool ended_ = false;
   bool closed_ = false;
-  bool started_ = false;
-  bool lost_ = false;
   std::atomic<bool> closing_ = false;
 };
 

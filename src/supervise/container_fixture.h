@@ -138,11 +138,8 @@ class ContainerTest : public testing::Test {
     return wanted;
   }
 
-  /// Launches and starts.
   Task run(const std::string& script, Ends& ends, const Shape& shape = {}) {
-    Task task = supervisors_->launch(request(script, shape), ends.callbacks());
-    task.start();
-    return task;
+    return supervisors_->launch(request(script, shape), ends.callbacks());
   }
 
   /// With one attachment of all streams, made before the start.
@@ -151,9 +148,7 @@ class ContainerTest : public testing::Test {
     AttachPair pair = attach_pair();
     wanted.attachments.push_back({std::move(pair.theirs), {true, true, true}});
     ours = std::move(pair.ours);
-    Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
-    task.start();
-    return task;
+    return supervisors_->launch(std::move(wanted), ends.callbacks());
   }
 
   /// The "log" members of the log, joined.

@@ -56,6 +56,7 @@ bool LogFile::open(const LogFileOptions& options) {
   name_.put(options.name);
   if (options_.max_files < 1) options_.max_files = 1;
   if (!open_current(0)) return false;
+  rotations_ = options_.compress ? rotated_before() : 0;
   drop_torn_record();
   return true;
 }

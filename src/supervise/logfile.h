@@ -52,10 +52,11 @@ class LogFile {
 
   std::uint64_t dropped() const { return dropped_; }
 
-  /// Counts the files turned over; with `compress`, the last of them waits for compression.
+  /// Counts the files turned over; with `compress`, those that an earlier run left, too.
   std::uint64_t rotations() const { return rotations_; }
-  bool compresses() const { return options_.compress && options_.max_files > 1; }
-  /// The rotated file and a new NAME.gz.N.tmp to compress into. False with errno.
+  /// The oldest rotation after `done` whose file is still kept and is to be compressed, or 0.
+  std::uint64_t next_to_compress(std::uint64_t done) const;
+  /// The rotated file and a new NAME.gz.tmp to compress into. One at a time. False with errno.
   bool open_for_compression(std::uint64_t rotation, int& from, int& into);
   /// Puts the compressed file into the place of the plain one, or removes it.
   void compressed(std::uint64_t rotation, bool whole);
@@ -68,6 +69,7 @@ class LogFile {
   void record(Output stream, std::string_view text, bool line_end);
   void flush();
   bool open_current(int extra_flags);
+  std::uint64_t rotated_before() const;
   void drop_torn_record();
   void rotate();
 

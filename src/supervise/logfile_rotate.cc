@@ -20,8 +20,12 @@ Name numbered(const base::Writer& name, std::uint64_t number, const char* suffix
   return Name(name.view(), ".", number, suffix);
 }
 
-Name compression_target(const base::Writer& name, std::uint64_t rotation) {
-  return Name(name.view(), ".gz.", rotation, ".tmp");
+Name compression_target(const base::Writer& name) {
+  return Name(name.view(), ".gz.tmp");
+}
+
+bool exists(int directory, const Name& name) {
+  return faccessat(directory, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void move_up(const LogFileOptions& options, const base::Writer& name, std::uint32_t number) {
@@ -51,11 +55,30 @@ void LogFile::rotate() {
   if (open_current(0)) ++rotations_;
 }
 
+/// What a supervisor that was killed, or that had no wharfd, left plain is found by this.
+std::uint64_t LogFile::rotated_before() const {
+  std::uint64_t found = 0;
+  while (found + 1 < options_.max_files &&
+         (exists(options_.directory, numbered(name_, found + 1, "")) ||
+          exists(options_.directory, numbered(name_, found + 1, ".gz")))) {
+    ++found;
+  }
+  return found;
+}
+
+std::uint64_t LogFile::next_to_compress(std::uint64_t done) const {
+  if (!options_.compress) return 0;
+  const std::uint64_t kept = options_.max_files - 1;
+  const std::uint64_t turned_out = rotations_ > kept ? rotations_ - kept : 0;
+  const std::uint64_t next = (done > turned_out ? done : turned_out) + 1;
+  return next <= rotations_ ? next : 0;
+}
+
 bool LogFile::open_for_compression(std::uint64_t rotation, int& from, int& into) {
   const Name source = numbered(name_, rotations_ - rotation + 1, "");
   from = openat(options_.directory, source.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (from < 0) return false;
-  const Name target = compression_target(name_, rotation);
+  const Name target = compression_target(name_);
   const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
   into = openat(options_.directory, target.c_str(), flags, 0640);
   if (into >= 0) return true;
@@ -66,7 +89,7 @@ bool LogFile::open_for_compression(std::uint64_t rotation, int& from, int& into)
 }
 
 void LogFile::compressed(std::uint64_t rotation, bool whole) {
-  const Name target = compression_target(name_, rotation);
+  const Name target = compression_target(name_);
   if (rotation == 0 || rotation > rotations_) return;
   const std::uint64_t number = rotations_ - rotation + 1;
   const Name plain = numbered(name_, number, "");

@@ -175,6 +175,44 @@ TEST_F(LogFileTest, CompressedFilesTakeTheirPlaceAlsoAfterFurtherRotations) {
   EXPECT_EQ(file("c-json.log.3.gz"), "(absent)");
 }
 
+TEST_F(LogFileTest, EveryRotationThatIsKeptWaitsForItsCompressionAndNoOther) {
+  LogFileOptions chosen = options();
+  chosen.max_size = 60;
+  chosen.max_files = 4;
+  chosen.compress = true;
+  ASSERT_TRUE(log_->open(chosen));
+  EXPECT_EQ(log_->next_to_compress(0), 0u);
+  for (int i = 0; i < 7; ++i) log_->take(Output::Stdout, "l" + std::to_string(i) + "\n");
+  ASSERT_EQ(log_->rotations(), 6u);
+  // Three are kept; rotations 1 to 3 were turned out.
+  EXPECT_EQ(log_->next_to_compress(0), 4u);
+  EXPECT_EQ(log_->next_to_compress(4), 5u);
+  EXPECT_EQ(log_->next_to_compress(5), 6u);
+  EXPECT_EQ(log_->next_to_compress(6), 0u);
+}
+
+TEST_F(LogFileTest, WhatAnEarlierRunLeftPlainIsCompressed) {
+  LogFileOptions chosen = options();
+  chosen.max_size = 60;
+  chosen.max_files = 4;
+  chosen.compress = true;
+  for (const char* left : {".1", ".2.gz", ".3"})
+    std::ofstream(temp_.path() / ("c-json.log" + std::string(left))) << left;
+  ASSERT_TRUE(log_->open(chosen));
+  std::vector<std::string> found;
+  for (std::uint64_t at = 0; (at = log_->next_to_compress(at)) != 0;) {
+    int from = -1, into = -1;
+    if (!log_->open_for_compression(at, from, into)) continue;
+    const os::Fd source(from), target(into);
+    found.push_back(os::read_all(source, 100));
+    log_->compressed(at, true);
+  }
+  EXPECT_EQ(found, Texts({".3", ".1"}));
+  EXPECT_EQ(file("c-json.log.1"), "(absent)");
+  EXPECT_EQ(file("c-json.log.3"), "(absent)");
+  EXPECT_EQ(file("c-json.log.2.gz"), ".2.gz");
+}
+
 TEST_F(LogFileTest, AFullDiskDropsWholeLinesAndCountsThem) {
   const auto point = temp_.path() / "small";
   std::filesystem::create_directory(point);

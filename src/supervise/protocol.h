@@ -27,7 +27,6 @@ enum class Type : uint16_t {
   // Requests, each answered by one Reply with the same number.
   Launch = 1,
   Hello,  // First message of a wharfd that found the socket; the answer has the state.
-  Start,
   Signal,
   KillAll,
   Resize,
@@ -86,7 +85,7 @@ struct Launch {
 };
 inline constexpr uint32_t kLaunchDescriptors = 5;
 
-/// Hello (descriptor: event socket), Start, KillAll, ReopenLog, Freeze, Thaw, and Heard.
+/// Hello (descriptor: event socket), KillAll, ReopenLog, Freeze, Thaw, and Heard.
 struct Plain {
   Head head;
 };
@@ -128,7 +127,7 @@ struct Reply {
   Head head;
   int32_t failed;  // 0, or 1: then errno (may be 0), step and text say what.
   int32_t error_number;
-  char step[20];       // "create", "start", "exec".
+  char step[20];       // "create", "start" (both of Launch), "exec".
   int32_t exit_code;   // What Docker makes of that failure: 126, 127, 128.
   int32_t pid;         // Of PID 1 or of the exec.
   int32_t supervisor;  // The supervisor's own.

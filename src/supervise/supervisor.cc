@@ -23,6 +23,9 @@ constexpr int kEmptyMs = 5000;
 /// How long wharfd may take to confirm that it heard of the end. The record is on disk.
 constexpr std::int64_t kHeardMs = 10'000;
 
+/// How long the news of the end waits for the compression of what was turned over before it.
+constexpr std::int64_t kCompressMs = 1000;
+
 void nothing(int) {}
 
 /// Never killed for memory before its container is (threats F20).
@@ -67,6 +70,7 @@ int Supervisor::run(int command) {
     for (std::size_t i = 0; i < count && stage_ != Stage::Done; ++i) dispatch(ready[i]);
     after_turn();
   }
+  compressed(compressing_, false);
   return 0;
 }
 
@@ -110,7 +114,8 @@ void Supervisor::after_turn() {
 
 int Supervisor::timeout_ms() const {
   if (stage_ != Stage::Telling) return stdio_.timeout_ms();
-  const std::int64_t left = telling_until_ms_ - monotonic_ms();
+  const bool waits = compressing_ != 0 && !exit_told_;
+  const std::int64_t left = (waits ? compressing_until_ms_ : telling_until_ms_) - monotonic_ms();
   return left < 0 ? 0 : static_cast<int>(left) + 1;
 }
 
@@ -133,7 +138,7 @@ void Supervisor::init_channel_ready() {
 void Supervisor::init_ended() {
   // A short program may be over before the news that it runs was read.
   if (stage_ == Stage::Starting) start_ready();
-  if (stage_ != Stage::Created && stage_ != Stage::Running) return;
+  if (stage_ != Stage::Running) return;
   siginfo_t info{};
   if (waitid(P_PID, static_cast<id_t>(task_.pid), &info, WEXITED | WNOHANG) == 0 &&
       info.si_pid == 0) {
@@ -144,7 +149,6 @@ void Supervisor::init_ended() {
   record_.signal = exited ? 0 : info.si_status;
   record_.code = exited ? info.si_status : 128 + info.si_status;
   poller_.forget(task_.pidfd);
-  if (stage_ == Stage::Created) return take_back();
   drop_joiners();
   stage_ = Stage::Draining;
   state_ = wire::State::Ended;
@@ -193,7 +197,8 @@ void Supervisor::finish() {
     runtime::run_hooks(spec_->hooks.poststop, "poststop", hook_state("stopped"), ignored);
   }
   stage_ = Stage::Telling;
-  telling_until_ms_ = monotonic_ms() + kHeardMs;
+  compressing_until_ms_ = monotonic_ms() + kCompressMs;
+  telling_until_ms_ = compressing_until_ms_ + kHeardMs;
 }
 
 void Supervisor::take_back() {

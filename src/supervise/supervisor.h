@@ -4,10 +4,10 @@
 // owns its standard streams, its log, its execs and its end, whether wharfd is there or not.
 // One thread and one epoll; nothing in the loop waits for anybody but with a bound.
 //
-//   Waiting ─Launch─► Creating ─PID 1 ready─► Created ─Start─► Starting ─exec─► Running
+//   Waiting ─Launch─► Creating ─PID 1 ready─► Starting ─exec─► Running
 //        Running ─PID 1 ended─► Draining ─record, clean up, tell─► Telling ─Heard─► end
 //
-// Before Start the container is wharfd's: should wharfd go away, it is taken back. After that
+// Before it runs the container is wharfd's: should wharfd go away, it is taken back. After that
 // it is its own: the record of its end is on disk before anybody is told.
 //
 // Static runtime: no heap, no exceptions, false means the Failure is filled. Descriptors are
@@ -42,9 +42,10 @@ struct ExitRecord {
   std::int64_t finished_at_ns = 0;
   std::uint64_t dropped_lines = 0;
 };
-/// Removes the record of the last run and reserves space for the next one, so that a disk
-/// that is full by then does not lose it.
-bool prepare_exit_record(int directory);
+/// Removes the record of the last run.
+bool forget_exit_record(int directory);
+/// Reserves space for the next one, so that a disk that is full by then does not lose it.
+bool reserve_exit_record(int directory);
 bool write_exit_record(int directory, const ExitRecord& record);
 
 class Supervisor {
@@ -53,7 +54,7 @@ class Supervisor {
   int run(int command);
 
  private:
-  enum class Stage { Waiting, Creating, Created, Starting, Running, Draining, Telling, Done };
+  enum class Stage { Waiting, Creating, Starting, Running, Draining, Telling, Done };
 
   // supervisor.cc: the loop and the stages.
   void dispatch(const Poller::Ready& ready);
@@ -74,9 +75,6 @@ class Supervisor {
   void drop_joiners();
   void freeze(const wire::Head& head);
   bool signal_init(int number);
-  void start(std::uint32_t number);
-  void start_ready();
-  void start_failed(const base::Failure& failure);
   void attach(const wire::Attach& message, Descriptors& descriptors);
   void exec(const wire::Document& message, Descriptors& descriptors);
   void update(const wire::Document& message, Descriptors& descriptors);
@@ -87,11 +85,16 @@ class Supervisor {
   void launch(std::span<const char> message, Descriptors& descriptors);
   bool take_launch(const wire::Launch& launch, std::string_view text, Descriptors& descriptors);
   bool read_config(int file, base::Failure& failure);
-  bool open_places(const wire::Launch& launch, base::Failure& failure);
+  bool open_stdio(const wire::Launch& launch, base::Failure& failure);
+  bool open_places(base::Failure& failure);
   bool create(base::Failure& failure);
   void adopt_container();
+  void start();
+  void start_ready();
+  void start_failed(const base::Failure& failure);
   void release_config();
   runtime::HookState hook_state(std::string_view status) const;
+  runtime::Listener listener(std::string_view status) const;
 
   // supervisor_talk.cc: connections, answers, events.
   void accept_connection();
@@ -106,6 +109,8 @@ class Supervisor {
   void tell();
   bool tell_one(wire::Event& event, wire::Type type, std::span<const int> descriptors);
   void tell_rotations();
+  void compressed(std::uint64_t rotation, bool whole);
+  bool compresses_still();
 
   Stage stage_ = Stage::Waiting;
   Poller poller_;
@@ -122,6 +127,7 @@ class Supervisor {
   int rootfs_ = -1;
   int network_namespace_ = -1;
   int seccomp_ = -1;
+  unsigned seccomp_flags_ = 0;
   int memory_event_ = -1;
   int child_stdio_[3] = {-1, -1, -1};
 
@@ -132,7 +138,6 @@ class Supervisor {
   std::uint16_t rows_ = 0;
   std::uint16_t columns_ = 0;
   std::uint32_t launch_number_ = 0;
-  std::uint32_t start_number_ = 0;
 
   base::Arena config_arena_;
   std::span<char> config_text_;
@@ -151,6 +156,8 @@ class Supervisor {
   bool exit_told_ = false;
   bool introduced_ = false;  // wharfd has the pidfd of PID 1.
   std::uint64_t rotations_told_ = 0;
+  std::uint64_t compressing_ = 0;  ///< The rotation that wharfd has in hand, or 0.
+  std::int64_t compressing_until_ms_ = 0;
   std::int64_t telling_until_ms_ = 0;
 
   alignas(8) char message_[wire::kMaxMessageBytes];

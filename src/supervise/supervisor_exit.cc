@@ -1,4 +1,5 @@
 // The record of a container's end: written before anybody is told.
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -19,8 +20,11 @@ int open_temporary(int directory, int extra_flags) {
 
 }  // namespace
 
-bool prepare_exit_record(int directory) {
-  unlinkat(directory, kName, 0);
+bool forget_exit_record(int directory) {
+  return unlinkat(directory, kName, 0) == 0 || errno == ENOENT;
+}
+
+bool reserve_exit_record(int directory) {
   const int file = open_temporary(directory, O_TRUNC);
   if (file < 0) return false;
   // Not every file system can reserve; then a full disk costs the record, not the container.

@@ -1,4 +1,4 @@
-// The first message: from what wharfd sent to a container that waits before exec.
+// The first message: from what wharfd sent to a container that runs.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -74,7 +74,7 @@ void Supervisor::launch(std::span<const char> message, Descriptors& descriptors)
   bool good = take_launch(launch, text, descriptors) || failure.because("malformed launch");
   if (good) {
     int config = descriptors.take(1);
-    good = read_config(config, failure) && open_places(launch, failure);
+    good = read_config(config, failure) && open_stdio(launch, failure);
     close_fd(config);
   }
   for (std::uint32_t i = 0; good && i < launch.attachments; ++i) {
@@ -84,9 +84,12 @@ void Supervisor::launch(std::span<const char> message, Descriptors& descriptors)
   }
   if (good && create(failure)) {
     stage_ = Stage::Creating;
-    return;
+    // Init has its mounts to make meanwhile, so this costs no time.
+    if (open_places(failure)) return;
+    take_back();
+  } else {
+    remove_traces();
   }
-  remove_traces();
   refuse(launch_number_, "create", failure);
   stage_ = Stage::Done;
 }
@@ -153,19 +156,25 @@ bool Supervisor::read_config(int file, base::Failure& failure) {
   return true;
 }
 
-bool Supervisor::open_places(const wire::Launch& launch, base::Failure& failure) {
-  if (!prepare_exit_record(data_directory_)) return failure.because_of_errno("make exit record");
+bool Supervisor::open_stdio(const wire::Launch& launch, base::Failure& failure) {
+  StdioOptions options;
+  options.tty = tty_;
+  options.open_stdin = (launch.flags & wire::kOpenStdin) != 0;
+  options.stdin_once = (launch.flags & wire::kStdinOnce) != 0;
+  return stdio_.open(options, child_stdio_) || failure.because_of_errno("make pipes");
+}
+
+bool Supervisor::open_places(base::Failure& failure) {
+  if (!reserve_exit_record(data_directory_)) return failure.because_of_errno("make exit record");
   // The socket's name is relative, since the whole path may be longer than sun_path.
   if (fchdir(run_directory_) < 0) return failure.because_of_errno("enter run directory");
   listener_ = listen_in_working_directory();
   if (listener_ < 0) return failure.because_of_errno("listen in run directory");
   if (!poller_.watch(listener_, EPOLLIN, {Source::Listener, 0}))
     return failure.because_of_errno("watch socket");
-  StdioOptions options;
-  options.tty = tty_;
-  options.open_stdin = (launch.flags & wire::kOpenStdin) != 0;
-  options.stdin_once = (launch.flags & wire::kStdinOnce) != 0;
-  return stdio_.open(options, child_stdio_) || failure.because_of_errno("make pipes");
+  memory_event_ = group_.oom_event();
+  if (memory_event_ >= 0) poller_.watch(memory_event_, EPOLLIN, {Source::MemoryShort, 0});
+  return true;
 }
 
 void Supervisor::discover() {
@@ -174,13 +183,21 @@ void Supervisor::discover() {
 }
 
 bool Supervisor::create(base::Failure& failure) {
+  if (!forget_exit_record(data_directory_)) return failure.because_of_errno("remove exit record");
   if (!discovered_ && !cgroup::discover(hierarchies_, failure)) return false;
   if (!group_.place(hierarchies_, spec_->cgroups_path, failure)) return false;
   inputs_.id = id_.view();
   inputs_.rootfs = rootfs_;
   inputs_.network_namespace = network_namespace_;
+  // A profile with flags or an agent comes in the config; execs need it compiled as well.
+  if (seccomp_ < 0 && spec_->seccomp != nullptr) {
+    seccomp_ = runtime::compile_seccomp_file(*spec_->seccomp, seccomp_flags_, failure);
+    if (failure.failed()) return false;
+  }
   inputs_.seccomp = seccomp_;
+  inputs_.seccomp_flags = seccomp_flags_;
   inputs_.end_with_caller = true;
+  inputs_.start_at_once = true;
   for (unsigned i = 0; i < 3; ++i) inputs_.stdio[i] = child_stdio_[i];
   const bool made = runtime::create_container(*spec_, inputs_, group_, task_, failure);
   for (int& end : child_stdio_) close_fd(end);
@@ -191,7 +208,6 @@ bool Supervisor::create(base::Failure& failure) {
 }
 
 void Supervisor::adopt_container() {
-  stage_ = Stage::Created;
   close_fd(rootfs_);
   close_fd(network_namespace_);
   if (tty_) {
@@ -199,12 +215,41 @@ void Supervisor::adopt_container() {
     task_.terminal = -1;
     if (rows_ != 0) stdio_.resize(rows_, columns_);
   }
-  memory_event_ = group_.oom_event();
-  if (memory_event_ >= 0) poller_.watch(memory_event_, EPOLLIN, {Source::MemoryShort, 0});
   poller_.watch(task_.pidfd, EPOLLIN, {Source::Init, 0});
-  if (spec_->hooks.poststart.empty() && spec_->hooks.poststop.empty()) release_config();
+  start();
+}
+
+void Supervisor::start() {
+  base::Failure failure;
+  stage_ = Stage::Starting;
+  record_.started_at_ns = wall_ns();
+  // What came before the first look at the streams waits in them.
+  if (!stdio_.run()) failure.because_of_errno("watch standard streams");
+  if (failure.failed()) return start_failed(failure);
+  if (!runtime::starts_at_once(*spec_, inputs_) && !runtime::send_start(task_, failure))
+    return start_failed(failure);
+  if (!poller_.watch(task_.channel, EPOLLIN, {Source::InitChannel, 0}))
+    return start_failed(failure);
+}
+
+void Supervisor::start_ready() {
+  base::Failure failure;
+  poller_.forget(task_.channel);
+  if (!runtime::finish_start(task_, listener("created"), failure)) return start_failed(failure);
+  stage_ = Stage::Running;
+  state_ = wire::State::Running;
+  base::Failure ignored;
+  runtime::run_hooks(spec_->hooks.poststart, "poststart", hook_state("running"), ignored);
   answer(launch_number_);
+  const bool needed = !spec_->hooks.poststop.empty() || !listener("running").path.empty();
+  if (!needed) release_config();
   release_stack();
+}
+
+void Supervisor::start_failed(const base::Failure& failure) {
+  // Taken back first: who hears of the failure may start the same container again.
+  take_back();
+  refuse(launch_number_, "start", failure);
 }
 
 void Supervisor::release_config() {
@@ -212,6 +257,11 @@ void Supervisor::release_config() {
   config_arena_.release();
   munmap(config_text_.data(), config_text_.size());
   config_text_ = {};
+}
+
+runtime::Listener Supervisor::listener(std::string_view status) const {
+  if (spec_ == nullptr) return {};
+  return runtime::listener_of(*spec_, hook_state(status));
 }
 
 runtime::HookState Supervisor::hook_state(std::string_view status) const {

@@ -54,10 +54,9 @@ void Supervisor::command_ready() {
   const ssize_t size = receive(command_, message_, descriptors);
   if (size < 0 && errno == EAGAIN) return;
   if (size <= 0) {
-    // Until Start the container is wharfd's. The event socket closes with this process, when
-    // all is taken back: wharfd may wait for that.
+    // Until Launch is answered the container is wharfd's, and nobody is left to answer.
     if (stage_ == Stage::Waiting) stage_ = Stage::Done;
-    if (stage_ == Stage::Creating || stage_ == Stage::Created) return take_back();
+    if (stage_ == Stage::Creating || stage_ == Stage::Starting) return take_back();
     return disconnect();
   }
   request({message_, static_cast<std::size_t>(size)}, descriptors);
@@ -73,15 +72,13 @@ void Supervisor::request(std::span<char> message, Descriptors& descriptors) {
   wire::Numbers numbers;
   wire::Attach attach_message;
   wire::Document document;
-  const bool exists =
-      stage_ == Stage::Created || stage_ == Stage::Starting || stage_ == Stage::Running;
-  if (!exists) {
+  const bool exists = stage_ == Stage::Starting || stage_ == Stage::Running;
+  // Compression goes on for a moment after the end: see tell().
+  if (!exists && head.type != wire::Type::Compressed) {
     errno = ESRCH;
     return refuse_errno(head.number, "request", "container is not running");
   }
   switch (head.type) {
-    case wire::Type::Start:
-      return start(head.number);
     case wire::Type::KillAll:
       killed_ = true;
       if (!group_.signal_all(SIGKILL, failure)) return refuse(head.number, "kill", failure);
@@ -153,7 +150,7 @@ void Supervisor::numbers_request(const wire::Numbers& numbers) {
                            static_cast<std::uint16_t>(numbers.second));
       break;
     case wire::Type::Compressed:
-      log_.compressed(numbers.id, numbers.first == 1);
+      compressed(numbers.id, numbers.first == 1);
       good = true;
       break;
     default:
@@ -162,41 +159,6 @@ void Supervisor::numbers_request(const wire::Numbers& numbers) {
   }
   if (!good) return refuse_errno(number, "request", "process");
   answer(number);
-}
-
-void Supervisor::start(std::uint32_t number) {
-  base::Failure failure;
-  if (stage_ != Stage::Created) {
-    errno = EALREADY;
-    return refuse_errno(number, "start", "container");
-  }
-  // The log and the attachments are ready before the first byte can come.
-  start_number_ = number;
-  stage_ = Stage::Starting;
-  record_.started_at_ns = wall_ns();
-  if (!stdio_.run()) failure.because_of_errno("watch standard streams");
-  if (failure.failed() || !runtime::send_start(task_, failure)) return start_failed(failure);
-  if (!poller_.watch(task_.channel, EPOLLIN, {Source::InitChannel, 0}))
-    return start_failed(failure);
-}
-
-void Supervisor::start_ready() {
-  base::Failure failure;
-  poller_.forget(task_.channel);
-  if (!runtime::finish_start(task_, failure)) return start_failed(failure);
-  stage_ = Stage::Running;
-  state_ = wire::State::Running;
-  if (spec_) {
-    base::Failure ignored;
-    runtime::run_hooks(spec_->hooks.poststart, "poststart", hook_state("running"), ignored);
-  }
-  answer(start_number_);
-}
-
-void Supervisor::start_failed(const base::Failure& failure) {
-  // Taken back first: who hears of the failure may start the same container again.
-  take_back();
-  refuse(start_number_, "start", failure);
 }
 
 void Supervisor::attach(const wire::Attach& message, Descriptors& descriptors) {
@@ -222,6 +184,8 @@ void Supervisor::exec(const wire::Document& message, Descriptors& descriptors) {
   target.namespaces = namespaces_;
   target.group = &group_;
   target.seccomp = seccomp_;
+  target.seccomp_flags = seccomp_flags_;
+  target.listener = listener("running");
   target.end_with_caller = true;
   ExecStart start;
   start.process_json = document.text();

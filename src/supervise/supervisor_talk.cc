@@ -47,6 +47,7 @@ void Supervisor::hello(const wire::Head& head, Descriptors& descriptors) {
   poller_.change(command_, EPOLLIN, {Source::Command, 0});
   events_ = descriptors.take(0);
   if (events_ >= 0) poller_.watch(events_, EPOLLIN, {Source::Events, 0});
+  compressed(compressing_, false);
   rotations_told_ = 0;
   introduced_ = false;
   answer(head.number);
@@ -149,7 +150,7 @@ void Supervisor::tell() {
     execs_.told(index);
   }
   if (rotations_told_ < log_.rotations()) tell_rotations();
-  if (stage_ != Stage::Telling || exit_told_) return;
+  if (stage_ != Stage::Telling || exit_told_ || compresses_still()) return;
   event = {};
   event.code = record_.code;
   event.oom_killed = record_.oom_killed;
@@ -159,19 +160,35 @@ void Supervisor::tell() {
 }
 
 void Supervisor::tell_rotations() {
-  while (log_.compresses() && rotations_told_ < log_.rotations()) {
-    const std::uint64_t rotation = rotations_told_ + 1;
+  // One at a time: what waits is a count, however fast the files turn over.
+  std::uint64_t rotation = 0;
+  while (compressing_ == 0 && (rotation = log_.next_to_compress(rotations_told_)) != 0) {
     int files[2] = {-1, -1};
-    // One that is not there any more was turned out, or compressed before wharfd restarted.
+    // One that is not there any more was compressed before wharfd or the container restarted.
     if (log_.open_for_compression(rotation, files[0], files[1])) {
       wire::Event event{};
       event.exec = rotation;
       const bool told = tell_one(event, wire::Type::Rotated, files);
       for (int& file : files) close_fd(file);
       if (!told) return;
+      compressing_ = rotation;
     }
     rotations_told_ = rotation;
   }
+}
+
+void Supervisor::compressed(std::uint64_t rotation, bool whole) {
+  // An answer that comes too late names no rotation of ours any more.
+  if (rotation == 0 || rotation != compressing_) return;
+  log_.compressed(rotation, whole);
+  compressing_ = 0;
+}
+
+/// Whoever hears of the end may read the log, and find its files as they stay.
+bool Supervisor::compresses_still() {
+  if (compressing_ != 0 && monotonic_ms() < compressing_until_ms_) return true;
+  compressed(compressing_, false);
+  return false;
 }
 
 }  // namespace wharf::supervise

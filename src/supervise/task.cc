@@ -1,21 +1,16 @@
 #include "supervise/task.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstring>
 
 #include "base/ids.h"
-#include "os/poll.h"
 #include "os/socket.h"
 #include "supervise/connection.h"
 #include "supervise/documents.h"
 
 namespace wharf::supervise {
 namespace {
-
-/// How long a container that was not started may take to be gone when its Task is dropped.
-constexpr std::chrono::milliseconds kTakeBackTime{3000};
 
 constexpr int kAttachBufferBytes = 512 * 1024;
 
@@ -64,24 +59,9 @@ Task& Task::operator=(Task&& other) noexcept {
 
 void Task::release() noexcept {
   if (!connection_) return;
-  const bool unstarted = !connection_->was_started();
   connection_->close();
   forget_(*connection_);
-  try {
-    // Its names are free again when this returns, so the container can be started anew.
-    if (unstarted && os::wait_for(connection_->events_socket(), POLLHUP, kTakeBackTime) != 0)
-      connection_->sweep_if_left();
-  } catch (const base::Error&) {
-    // Waiting is a courtesy; launch() copes with a supervisor that has not gone yet.
-  }
   connection_.reset();
-}
-
-void Task::start() {
-  Answer answer = connection_->call(wire::Type::Start);
-  connection_->learn(answer);
-  if (!connection_->mark_started())
-    throw base::Error(base::Kind::Internal, "the container's supervisor died at its start", ESRCH);
 }
 
 pid_t Task::pid() const {
@@ -98,9 +78,6 @@ bool Task::paused() const {
 }
 bool Task::init_ends_within(std::chrono::milliseconds time) const {
   return connection_->init().ended_within(time);
-}
-bool Task::started() const {
-  return connection_->facts().state != wire::State::Created;
 }
 
 void Task::signal(int number) {

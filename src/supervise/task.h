@@ -1,9 +1,8 @@
 // A container that exists, as the daemon holds it, and the requests it understands.
 //
-// A Task is got from Supervisors (client.h). Dropping one of a started container forgets it,
-// and the container goes on; dropping one that was not started ends it. Every request has a
-// deadline (kRequestTimeout) and throws base::Error; a failure of the container itself
-// (mounts, user, executable) is a StepError.
+// A Task is got from Supervisors (client.h). Dropping it forgets the container, which goes on.
+// Every request has a deadline (kRequestTimeout) and throws base::Error; a failure of the container
+// itself (mounts, user, executable) is a StepError.
 //
 // Threads: any thread may call; the requests of one Task are put in order by its own lock.
 #pragma once
@@ -95,15 +94,8 @@ class Task {
   Task(Task&&) noexcept;
   Task& operator=(Task&&) noexcept;
 
-  /// Lets PID 1 exec. After an error the supervisor has cleaned up and ended, without an
-  /// exit record and without an event. Otherwise `exited` may be called before this returns.
-  /// What execve(2) itself refuses is, as with runc, an
-  /// exit with code 255 and words on stderr.
-  void start();
-
   pid_t pid() const;
   pid_t supervisor_pid() const;
-  bool started() const;
   base::Time started_at() const;
   bool paused() const;
   /// PID 1 has ended or does so in `time`; `exited` may be delivered later.

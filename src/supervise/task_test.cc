@@ -76,8 +76,7 @@ TEST_F(ContainerTest, AMissingProgramFailsWithDockersExitCodeAndLeavesNothing) {
   wanted.config_json.replace(wanted.config_json.find(from), from.size(), R"("/bin/nonsense")");
   Ends ends;
   try {
-    Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
-    task.start();
+    supervisors_->launch(std::move(wanted), ends.callbacks());
     FAIL();
   } catch (const StepError& error) {
     EXPECT_EQ(error.exit_code(), 127) << error.what();
@@ -92,20 +91,6 @@ TEST_F(ContainerTest, AMalformedConfigFailsWithItsField) {
   wanted.config_json = R"({"ociVersion":"1.2.0","process":{"args":"x"}})";
   EXPECT_THROW(supervisors_->launch(std::move(wanted), {}), StepError);
   EXPECT_FALSE(std::filesystem::exists(run_directory_));
-}
-
-TEST_F(ContainerTest, OneThatIsNeverStartedIsTakenBack) {
-  Ends ends;
-  pid_t pid = 0;
-  {
-    const Task task = supervisors_->launch(request("sleep 100"), ends.callbacks());
-    pid = task.pid();
-    EXPECT_FALSE(task.started());
-    EXPECT_TRUE(std::filesystem::exists(run_directory_ / "sock"));
-  }
-  EXPECT_TRUE(dead(pid));
-  EXPECT_FALSE(std::filesystem::exists(run_directory_));
-  EXPECT_FALSE(ends.lost(milliseconds(50)));
 }
 
 TEST_F(ContainerTest, AttachedBeforeTheStartItGetsEveryByteInFrames) {
@@ -137,7 +122,6 @@ TEST_F(ContainerTest, InputWrittenBeforeTheStartIsNotLostThoughTheClientHasGone)
   }
   Ends ends;
   Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
-  task.start();
   ASSERT_TRUE(ends.exit());
   EXPECT_EQ(logged(), "early\n");
 }
@@ -177,7 +161,6 @@ TEST_F(ContainerTest, ATerminalIsRawAndFollowsItsSize) {
   AttachPair pair = attach_pair();
   wanted.attachments.push_back({std::move(pair.theirs), {true, true, true}});
   Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
-  task.start();
   EXPECT_EQ(read_until(pair.ours, "30 100\r\n"), "30 100\r\n");
   task.resize({40, 120});
   os::write_all(pair.ours, "word\n");
@@ -259,18 +242,19 @@ TEST_F(ContainerTest, ItsScoreForTheOomKillerIsNotTheSupervisors) {
   EXPECT_EQ(logged(), "0\n");
 }
 
-TEST_F(ContainerTest, TurnsItsLogOverAndHasItCompressed) {
-  LaunchRequest wanted = request("seq 1 30000; sleep 1");
+TEST_F(ContainerTest, TurnsItsLogOverAndHasItCompressedThoughItEndsAtOnce) {
+  LaunchRequest wanted = request("seq 1 30000");
   wanted.log.max_size_bytes = 500'000;
   wanted.log.max_files = 3;
   wanted.log.compress = true;
   Ends ends;
   Task task = supervisors_->launch(std::move(wanted), ends.callbacks());
-  task.start();
   ASSERT_TRUE(ends.exit());
   EXPECT_TRUE(std::filesystem::exists(log_.string() + ".1.gz"));
   EXPECT_TRUE(std::filesystem::exists(log_.string() + ".2.gz"));
   EXPECT_FALSE(std::filesystem::exists(log_.string() + ".1"));
+  EXPECT_FALSE(std::filesystem::exists(log_.string() + ".2"));
+  EXPECT_FALSE(std::filesystem::exists(log_.string() + ".gz.tmp"));
   EXPECT_FALSE(std::filesystem::exists(log_.string() + ".3"));
   EXPECT_NE(logged().find("30000\n"), std::string::npos);
 }

@@ -75,7 +75,7 @@ class Inventory:
             "fds": len(descriptors(proc)),
             "threads": len(list((proc / "task").iterdir())),
             "children": len(supervisors(daemon)),
-            "data": [p for p in tree(daemon.data) if not re.search(r"-(wal|shm)$|\.db$|^trash/", p)],
+            "data": [p for p in tree(daemon.data) if not re.search(r"-(wal|shm)$|\.db$|^trash/|^content/partial/", p)],
             "run": tree(daemon.run_dir),
             "containers": daemon.out("ps", "-aq", "--no-trunc").split(),
             "images": sorted(daemon.out("images", "-q", "--no-trunc").split()),
