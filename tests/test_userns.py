@@ -382,9 +382,15 @@ def test_the_size_of_a_range_can_be_said(daemon):
     assert refused.returncode != 0
 
 
-@pytest.mark.parametrize("mode", ["auto:", "auto:size=", "auto:size=0", "auto:size=x", "auto:size=99999999999", "autos", "own", "host:1"])
-def test_modes_that_mean_nothing_are_refused(daemon, mode):
+@pytest.mark.parametrize("mode", ["auto:", "auto:size=", "auto:size=0", "auto:size=x", "auto:size=99999999999"])
+def test_sizes_that_are_none_are_refused(daemon, mode):
     assert create_auto(daemon, "aa", mode=mode) == (400, f"invalid USER mode: {mode}")
+
+
+def test_words_that_mean_nothing_are_taken_as_docker_takes_them(daemon, remapped):
+    for each in (daemon, remapped):
+        assert create_auto(each, "aa", mode="bogus", command=["awk", "{print $3}", "/proc/self/uid_map"]) == (201, "")
+    assert (daemon.out("start", "-a", "aa"), remapped.out("start", "-a", "aa")) == ("4294967295", "65536")
 
 
 def test_more_than_there_is_is_refused_and_leaves_nothing(daemon):

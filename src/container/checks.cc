@@ -127,11 +127,8 @@ void check_config(const api::ContainerConfig& config) {
 void check_user_namespace(const api::HostConfig& host, const Settings& settings) {
   const std::string& mode = host.userns_mode;
   if (mode == "host") return;
-  const bool automatic = automatic_size(mode).has_value();
-  if (!automatic && !mode.empty()) {
-    base::fail(Kind::InvalidArgument, "invalid USER mode: {}", mode);
-  }
-  if (!automatic && !settings.remap) return;
+  // Docker: any other word means what no word means.
+  if (!automatic_size(mode) && !settings.remap) return;
   if (host.privileged) {
     base::fail(Kind::InvalidArgument,
                "privileged mode is incompatible with user namespaces.  You must run the container "

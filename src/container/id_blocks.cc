@@ -27,7 +27,7 @@ IdBlock between(std::uint64_t first, std::uint64_t end) {
 std::optional<std::uint32_t> automatic_size(std::string_view mode) {
   constexpr std::string_view kAuto = "auto", kSize = "auto:size=";
   if (mode == kAuto) return kIdBlockSize;
-  if (!mode.starts_with("auto")) return std::nullopt;
+  if (!mode.starts_with("auto:")) return std::nullopt;
   if (!mode.starts_with(kSize)) bad_mode(mode);
   const std::string_view digits = mode.substr(kSize.size());
   std::uint32_t size = 0;
