@@ -198,7 +198,7 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   api::CreateResponse response;
   adjust(request, options.version, state.settings, response.warnings);
   check_config(request);
-  check_host(*request.host_config, response.warnings);
+  check_host(*request.host_config, state.settings, response.warnings);
   resolve_mode(state, request.host_config->pid_mode, false);
   resolve_mode(state, request.host_config->ipc_mode, false);
   resolve_mode(state, request.host_config->network_mode, true);
