@@ -30,6 +30,9 @@ inline constexpr const char* kNoSlice =
     R"(cgroup-parent for systemd cgroup should be a valid slice named as "xxx.slice")";
 bool names_slice(std::string_view cgroup_parent);
 
+/// What cannot be had together with a user namespace; `settings` say whether it would have one.
+void check_user_namespace(const api::HostConfig& host, const Settings& settings);
+
 /// The part of check_host() that update shares.
 void check_resources(api::Resources& resources, Warnings& warnings);
 

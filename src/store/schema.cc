@@ -44,7 +44,14 @@ CREATE TABLE volumes(
   name TEXT NOT NULL PRIMARY KEY, created INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
 )sql";
 
-constexpr std::array kMigrations = {kFirst};
+// container: ids of the host that a container has for itself; the row goes with the container's.
+constexpr std::string_view kIdBlocks = R"sql(
+CREATE TABLE id_blocks(
+  container TEXT NOT NULL PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE,
+  first INTEGER NOT NULL UNIQUE, count INTEGER NOT NULL) STRICT;
+)sql";
+
+constexpr std::array kMigrations = {kFirst, kIdBlocks};
 
 }  // namespace
 
