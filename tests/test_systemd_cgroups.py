@@ -238,6 +238,20 @@ def test_the_runtime_takes_the_option_of_podman_and_containerd(scoped, manager):
     assert not manager.units and scopes() == []
 
 
+def test_a_container_with_a_user_namespace_is_put_into_every_hierarchy(scoped):
+    scoped.namespace("user")
+    scoped.linux |= {"uidMappings": [{"containerID": 0, "hostID": 100000, "size": 65536}], "gidMappings": [{"containerID": 0, "hostID": 100000, "size": 65536}]}
+    subprocess.run(["chown", "-R", "100000:100000", str(scoped.root)], check=True)
+    for path in (scoped.path, scoped.path.parent):
+        path.chmod(path.stat().st_mode | 0o11)
+    scoped.process["args"] = ["cat", "/proc/self/cgroup"]
+    scoped.save()
+    ran = call(scoped, "run", "--bundle", scoped.path, scoped.id)
+    assert ran.returncode == 0, ran.stderr
+    places = {line.split(":")[2] for line in ran.stdout.splitlines() if not line.startswith("0::")}
+    assert places == {f"/{SLICE}/oci-{scoped.id}.scope"}
+
+
 @pytest.mark.parametrize("path, words", [
     ("/docker/x", 'expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups, got "/docker/x" instead'),
     ("x--y.slice:a:b", "invalid slice name: x--y.slice"), ("x.slice:a:../b", "expected cgroupsPath"), ("x.slice:a", "expected cgroupsPath")])
