@@ -23,7 +23,7 @@ SCRIPT = """
 export PATH=/bin DOCKER_HOST=unix:///run/w.sock HOME=/
 ip link set lo up
 start() {
-  wharfd -H $DOCKER_HOST --data-root /run/data --exec-root /run/exec --pidfile /run/w.pid --bridge none >>/run/log 2>&1 &
+  wharfd -H $DOCKER_HOST -H tcp://127.0.0.1:2375 --data-root /run/data --exec-root /run/exec --pidfile /run/w.pid --bridge none >>/run/log 2>&1 &
   for i in $(seq 100); do wharf version >/dev/null 2>&1 && break; sleep 0.2; done
 }
 start
@@ -40,7 +40,8 @@ systemctl daemon-reload
 echo "reloaded: $(limits)"
 echo "device: $(wharf exec box sh -c 'mknod /d b 254 0; cat /d' 2>&1)"
 echo "exec: $(wharf exec box cat /proc/self/cgroup) $(grep -c . $g/cgroup.procs)"
-wharf update -m 128m --memory-swap 128m box >/dev/null; systemctl daemon-reload
+wget -q -O - --header 'Content-Type: application/json' --post-data '{"Memory":134217728,"MemorySwap":134217728}' http://127.0.0.1:2375/v1.51/containers/box/update
+systemctl daemon-reload
 echo "updated: $(cat $g/memory.max) $(systemctl show -p MemoryMax docker-$id.scope)"
 wharf pause box >/dev/null; echo "paused: $(cat $g/cgroup.freeze)"; wharf unpause box >/dev/null
 wharf stop -t 0 box >/dev/null; echo "stopped: $(ls -d $g 2>&1 | grep -c 'No such') $(systemctl list-units --all --no-legend 'docker-*' | wc -l)"
