@@ -189,6 +189,7 @@ void write_row(Containers::State& state, Record& record) {
         transaction.run("INSERT INTO containers(id, name, created, record) VALUES(?, ?, ?, ?)",
                         {record.id, record.name, record.created.unix_ns, text});
         if (record.ids) keep_block(transaction, record.id, *record.ids);
+        if (record.build_step) return;
         state.services.layers.hold(transaction, "container:" + record.id, layers);
       },
       row_durability(record));
@@ -210,9 +211,12 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   std::optional<oci::Platform> platform;
   if (!options.platform.empty()) platform = oci::parse_platform(options.platform);
   if (!options.name.empty()) checked_name(options.name);
-  const image::Image image = state.services.images.resolve(request.image, platform);
+  const image::Image image = options.build_image
+                                 ? *options.build_image
+                                 : state.services.images.resolve(request.image, platform);
 
   Record record = new_record(image, request);
+  record.build_step = options.build_image != nullptr;
   command_of(record.config);
   parse_security_options(record.host, state.settings);
   ReservedName name(state, record.id);
@@ -225,6 +229,8 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   MountPlan mounts(state, record);
   mounts.make_volumes();
   mounts.prepare_rootfs();
+  record.mounts.insert(record.mounts.end(), options.build_mounts.begin(),
+                       options.build_mounts.end());
   write_row(state, record);
 
   const auto container = std::make_shared<Container>(record, Created{});

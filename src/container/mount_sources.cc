@@ -22,12 +22,18 @@ bool has_device(const Containers::State& state, const MountSpec& mount) {
   return volume.options && !volume.options->empty();
 }
 
+std::vector<base::Digest> layers_of(const Containers::State& state, const MountSpec& mount) {
+  std::vector<base::Digest> layers;
+  for (const std::string& id : mount.layers) layers.push_back(base::Digest::parse(id));
+  if (!layers.empty()) return layers;
+  return state.services.images.get(base::Digest::parse(mount.source)).diff_ids;
+}
+
 os::DetachedMount mount_source(const Containers::State& state, const MountSpec& mount,
                                const os::IdSpace* ids) {
   const os::Depth depth = mount.recursive ? os::Depth::Recursive : os::Depth::TopOnly;
   if (mount.type == MountSpec::Type::Image) {
-    const image::Image image = state.services.images.get(base::Digest::parse(mount.source));
-    os::DetachedMount layers = state.services.layers.mount_image(image.diff_ids, ids);
+    os::DetachedMount layers = state.services.layers.mount_image(layers_of(state, mount), ids);
     return mount.subpath.empty() ? std::move(layers) : part_of(layers.fd(), mount.subpath, depth);
   }
   if (mount.type == MountSpec::Type::Volume) {

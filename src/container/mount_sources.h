@@ -7,6 +7,9 @@
 
 namespace wharf::container {
 
+/// The layers of the image that is mounted.
+std::vector<base::Digest> layers_of(const Containers::State& state, const MountSpec& mount);
+
 /// Of a volume, a part of one, a bind or an image; not for tmpfs. Throws base::Error with ENOENT
 /// where a bind's source is missing, NotFound where a volume or image is. With `ids` what is the
 /// engine's own has the ids of a container in that user namespace.

@@ -62,6 +62,7 @@ base::Json to_json(const Record& record) {
   if (record.ids) {
     object["Ids"] = base::JsonObject{{"First", record.ids->first}, {"Count", record.ids->count}};
   }
+  if (record.build_step) object["BuildStep"] = true;
   return object;
 }
 
@@ -92,6 +93,7 @@ Record record_from_json(const base::Json& json) {
     record.ids = {member(ids->as_object(), "First").to_number<std::uint32_t>(),
                   member(ids->as_object(), "Count").to_number<std::uint32_t>()};
   }
+  record.build_step = base::find(object, "BuildStep") != nullptr;
   return record;
 }
 
@@ -111,7 +113,8 @@ StateFile state_from_json(const base::Json& json) {
 }
 
 os::Durability row_durability(const Record& record) {
-  return record.host.auto_remove ? os::Durability::Lazy : os::Durability::Synced;
+  return record.host.auto_remove || record.build_step ? os::Durability::Lazy
+                                                      : os::Durability::Synced;
 }
 
 }  // namespace wharf::container

@@ -34,6 +34,8 @@ struct Record {
   std::map<std::string, api::EndpointSettings> endpoints;  ///< As asked for, by network name.
   std::map<std::string, std::string> links;                ///< Alias to container id.
   std::optional<IdBlock> ids;                              ///< Of UsernsMode "auto".
+  /// A step of a build: it goes with the daemon that runs the build, and holds no layers itself.
+  bool build_step = false;
 };
 
 struct StateFile {

@@ -91,8 +91,7 @@ std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& re
   };
   for (MountSpec& mount : record.mounts) {
     if (mount.type == MountSpec::Type::Image) {
-      const image::Image image = state.services.images.get(base::Digest::parse(mount.source));
-      os::DetachedMount layers = state.services.layers.mount_image(image.diff_ids, ids);
+      os::DetachedMount layers = state.services.layers.mount_image(layers_of(state, mount), ids);
       use(mount, mount.subpath.empty() ? std::move(layers).release()
                                        : open_subpath(layers.fd(), mount.subpath));
     } else if (mount.type == MountSpec::Type::Volume && !mount.subpath.empty()) {

@@ -71,6 +71,10 @@ registry::Settings registry_settings(const Settings& settings) {
   made.mirrors = settings.registry.mirrors;
   made.max_concurrent_downloads = settings.registry.downloads_at_once;
   made.max_download_attempts = settings.registry.download_attempts;
+  // Docker: /etc/docker has both. Beside another daemon.json are another daemon's certificates.
+  made.certs_directory = os::Path(settings.config_file).parent_path() / "certs.d";
+  const ProxySettings& proxies = settings.proxies;
+  made.proxies = http::ProxyRules{proxies.http, proxies.https, proxies.none}.or_environment();
   made.user_agent = "docker/" + std::string(kVersion);
   return made;
 }

@@ -45,13 +45,9 @@ constexpr Route kRoutes[] = {
     {"POST", "/containers/{name:.*}/checkpoints", experimental},
     {"DELETE", "/containers/{name}/checkpoints/{checkpoint}", experimental},
 
-    {"POST", "/build", unbuilt},
-    {"POST", "/build/prune", unbuilt, {1, 31}},
-    {"POST", "/build/cancel", unbuilt},
     {"POST", "/session", session},
     {"POST", "/grpc", grpc},
 
-    {"GET", "/images/search", unbuilt},
     {"GET", "/images/{name:.*}/attestations", unbuilt, {1, 55}},
 
     {"GET", "/debug/vars", unbuilt},
