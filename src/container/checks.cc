@@ -166,7 +166,12 @@ void check_restart_policy(const api::RestartPolicy& policy) {
              negative ? " and cannot be negative" : "");
 }
 
-void check_host(api::HostConfig& host, Warnings& warnings) {
+bool names_slice(std::string_view cgroup_parent) {
+  constexpr std::string_view kSuffix = ".slice";
+  return cgroup_parent.size() > kSuffix.size() && cgroup_parent.ends_with(kSuffix);
+}
+
+void check_host(api::HostConfig& host, const Settings& settings, Warnings& warnings) {
   const std::string& policy = host.restart_policy.name;
   if (host.auto_remove && !policy.empty() && policy != "no") {
     base::fail(Kind::InvalidArgument, "can't create 'AutoRemove' container with restart policy");
@@ -187,6 +192,8 @@ void check_host(api::HostConfig& host, Warnings& warnings) {
     base::fail(Kind::InvalidArgument, "Invalid value {}, range for oom score adj is [-1000, 1000]",
                host.oom_score_adj);
   }
+  if (settings.systemd_cgroups && !host.cgroup_parent.empty() && !names_slice(host.cgroup_parent))
+    base::fail(Kind::InvalidArgument, "{}", kNoSlice);
   check_runtime(host);
   check_unsupported(host, warnings);
 }

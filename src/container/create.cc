@@ -202,7 +202,7 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   api::CreateResponse response;
   adjust(request, options.version, state.settings, response.warnings);
   check_config(request);
-  check_host(*request.host_config, response.warnings);
+  check_host(*request.host_config, state.settings, response.warnings);
   check_user_namespace(*request.host_config, state.settings);
   resolve_mode(state, request.host_config->pid_mode, false);
   resolve_mode(state, request.host_config->ipc_mode, false);

@@ -16,7 +16,8 @@ namespace wharf::container {
 struct Settings {
   os::Path data_root;
   os::Path exec_root;
-  std::string cgroup_parent = "/docker";  ///< Of cgroupfs: <parent>/<id>.
+  bool systemd_cgroups = false;           ///< native.cgroupdriver=systemd
+  std::string cgroup_parent = "/docker";  ///< <parent>/<id>, or of systemd the slice.
   std::string cgroup_namespace;  ///< "host", "private" or "": as the cgroup version has it.
   std::string ipc_mode = "private";
   std::int64_t shm_bytes = 64 << 20;

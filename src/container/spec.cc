@@ -179,6 +179,8 @@ std::vector<std::string> default_readonly_paths() {
 
 std::string cgroup_path(const Record& record, const Settings& settings) {
   const std::string& asked = record.host.cgroup_parent;
+  if (settings.systemd_cgroups)
+    return (asked.empty() ? settings.cgroup_parent : asked) + ":docker:" + record.id;
   const std::string parent = clean_path("/" + (asked.empty() ? settings.cgroup_parent : asked));
   return (parent == "/" ? "" : parent) + "/" + record.id;
 }

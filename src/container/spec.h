@@ -50,7 +50,7 @@ base::Json build_exec_process(const Record& record, const Settings& settings,
 /// The OCI "linux.resources" of the limits, for update.
 base::Json build_resources(const api::HostConfig& host);
 
-/// The cgroup of a container: "/docker/<id>".
+/// The cgroup of a container: "/docker/<id>", with systemd "system.slice:docker:<id>".
 std::string cgroup_path(const Record& record, const Settings& settings);
 
 bool unified_cgroups();                  ///< v2 alone.

@@ -10,6 +10,8 @@ container::Settings container_settings(const Settings& settings) {
   container::Settings made;
   made.data_root = settings.data_root;
   made.exec_root = settings.exec_root;
+  made.systemd_cgroups = given.cgroup_driver == "systemd";
+  if (made.systemd_cgroups) made.cgroup_parent = "system.slice";
   if (!given.cgroup_parent.empty()) made.cgroup_parent = given.cgroup_parent;
   made.cgroup_namespace = given.cgroup_namespace;
   made.ipc_mode = given.ipc_mode;

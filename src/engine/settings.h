@@ -69,8 +69,8 @@ struct UlimitSetting {
 };
 
 struct ContainerSettings {
-  std::string cgroup_parent;  ///< "" is "/docker".
-  std::string cgroup_driver = "cgroupfs";
+  std::string cgroup_parent;     ///< "" is "/docker", with systemd "system.slice".
+  std::string cgroup_driver;     ///< "cgroupfs" or "systemd".
   std::string cgroup_namespace;  ///< --default-cgroupns-mode; "" follows the cgroup version.
   std::string ipc_mode = "private";
   std::int64_t shm_bytes = 64 << 20;

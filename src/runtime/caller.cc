@@ -152,10 +152,21 @@ bool set_oom_score(const oci::Spec& spec, pid_t pid, Failure& failure) {
   return write_proc(pid, "oom_score_adj", digits.view(), failure);
 }
 
-/// On v1 the cgroup is made while init already mounts; on v2 init was born in it.
+/// Init is born where it belongs, which systemd cannot make without a process to put there.
+bool is_born_inside(const cgroup::Group& group) {
+  const cgroup::Hierarchies* hierarchies = group.hierarchies();
+  return hierarchies != nullptr && hierarchies->unified &&
+         group.manager() == cgroup::Manager::Files;
+}
+
+/// On v1 the cgroup is made while init already mounts, and so where systemd makes it.
 bool enter_cgroup(const oci::Spec& spec, cgroup::Group& group, pid_t pid, Failure& failure) {
+  if (is_born_inside(group)) return true;
+  const bool made = group.manager() == cgroup::Manager::Systemd
+                        ? group.make_scope(pid, spec.resources, failure)
+                        : group.make(failure);
+  if (!made || !group.apply(spec.resources, failure)) return false;
   if (group.hierarchies()->unified) return true;
-  if (!group.make(failure) || !group.apply(spec.resources, failure)) return false;
   // Init joins by itself (await_cgroup), but not out of a user namespace, whose root may not.
   if (spec.find_namespace(CLONE_NEWUSER) == nullptr) return true;
   if (group.add(pid, failure) || failure.error != ESRCH) return !failure.failed();
@@ -305,8 +316,7 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
   memcpy(init.joins, opened.joins, sizeof init.joins);
   init.join_count = opened.join_count;
 
-  const bool unified = group.hierarchies() != nullptr && group.hierarchies()->unified;
-  if (unified && !(group.make(failure) && group.apply(spec.resources, failure))) {
+  if (is_born_inside(group) && !(group.make(failure) && group.apply(spec.resources, failure))) {
     give_up(group, task);
     return false;
   }

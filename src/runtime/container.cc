@@ -64,7 +64,7 @@ bool Container::load(Call& call, std::string_view id) {
   return directory.open(call.global.root, id, call.failure) &&
          cgroup::discover(hierarchies, call.failure) &&
          directory.load(call.arena, state, spec, call.failure) &&
-         group.open(hierarchies, state.cgroup, call.failure);
+         group.open(hierarchies, state.cgroup, call.failure, state.manager);
 }
 
 HookState Container::hook_state(std::string_view status) const {

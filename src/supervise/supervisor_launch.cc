@@ -193,7 +193,8 @@ void Supervisor::discover() {
 bool Supervisor::create(base::Failure& failure) {
   if (!forget_exit_record(data_directory_)) return failure.because_of_errno("remove exit record");
   if (!discovered_ && !cgroup::discover(hierarchies_, failure)) return false;
-  if (!group_.place(hierarchies_, spec_->cgroups_path, failure)) return false;
+  const std::string_view path = spec_->cgroups_path;
+  if (!group_.place(hierarchies_, path, failure, cgroup::manager_of(path))) return false;
   inputs_.id = id_.view();
   inputs_.bundle = bundle();
   inputs_.rootfs = rootfs_;
