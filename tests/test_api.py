@@ -59,7 +59,7 @@ def test_an_unknown_path_and_a_wrong_method_are_not_found(daemon):
     assert daemon.api("DELETE", "/version") == (404, {"message": "page not found"})
 
 
-@pytest.mark.parametrize("method, path", [("POST", "/build"), ("GET", "/containers/x/checkpoints"), ("POST", "/plugins/pull?remote=x")])
+@pytest.mark.parametrize("method, path", [("GET", "/containers/x/checkpoints"), ("POST", "/plugins/pull?remote=x")])
 def test_an_endpoint_that_is_not_there_yet_says_so(daemon, method, path):
     status, body = daemon.api(method, path)
     assert status == 501 and len(body["message"]) > 10

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
+
 #include "base/error.h"
 #include "container/mount_sources.h"
 #include "os/file.h"
@@ -78,7 +80,13 @@ bool maps_ids(const Containers::State& state, const MountSpec& mount) {
 std::optional<os::IdSpace> ids_of_running(const Run& run) {
   if (!run.has_user_namespace.value_or(true)) return std::nullopt;
   const pid_t pid = run.task.pid();
-  os::Fd user = os::open_file(fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
+  os::Fd user;
+  try {
+    user = os::open_file(fmt::format("/proc/{}/ns/user", pid), O_RDONLY);
+  } catch (const base::Error& error) {
+    if (error.error_number() != ENOENT) throw;
+    throw base::Error(base::Kind::Conflict, "the container has ended", ESRCH);
+  }
   if (is_ours(user)) return std::nullopt;
   return os::IdSpace{os::read_id_maps(pid), std::move(user)};
 }
