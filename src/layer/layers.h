@@ -22,8 +22,8 @@
 #include <vector>
 
 #include "archive/apply.h"
-#include "archive/limits.h"
 #include "base/digest.h"
+#include "layer/options.h"
 #include "os/mount.h"
 #include "store/database.h"
 
@@ -103,18 +103,6 @@ struct Claim {
   std::unique_ptr<Ingest> ingest;
 };
 
-struct LayerOptions {
-  archive::Limits limits;
-  os::Path unpacker = "/proc/self/exe";  ///< Run as `unpacker unpack`; calls unpack_main().
-  unsigned writers = 2;                  ///< Threads of one unpacker that write files.
-  int stall_seconds = 60;                ///< No byte moved for so long: the ingest fails.
-};
-
-struct MountOptions {
-  bool read_only = false;
-  bool discardable = false;  ///< For containers that are removed when they end.
-};
-
 struct LayersState;
 
 class Layers {
@@ -157,6 +145,11 @@ class Layers {
   /// Sends the exact tar the layer was unpacked from. Internal where files are damaged: the
   /// digest is checked while sending, so the last bytes are held back until it is right.
   void write_tar(const base::Digest& diff_id, const std::function<void(std::string_view)>& sink);
+
+  std::optional<PackedBlob> packed(const base::Digest& diff_id);
+
+  /// Kept beside the layer. Failing to is no error.
+  void note_packed(const base::Digest& diff_id, const PackedBlob& blob) noexcept;
 
   /// Two directories; no fsync. Its root has the owner of the topmost layer's. Existing is no
   /// error.

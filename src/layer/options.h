@@ -1,0 +1,30 @@
+// What the layer store is told and tells in plain values.
+#pragma once
+
+#include <cstdint>
+
+#include "archive/limits.h"
+#include "base/digest.h"
+#include "os/file.h"
+
+namespace wharf::layer {
+
+struct LayerOptions {
+  archive::Limits limits;
+  os::Path unpacker = "/proc/self/exe";  ///< Run as `unpacker unpack`; calls unpack_main().
+  unsigned writers = 2;                  ///< Threads of one unpacker that write files.
+  int stall_seconds = 60;                ///< No byte moved for so long: the ingest fails.
+};
+
+struct MountOptions {
+  bool read_only = false;
+  bool discardable = false;  ///< For containers that are removed when they end.
+};
+
+/// What a layer's tar was compressed to when it was pushed: the next push need not do it to know.
+struct PackedBlob {
+  base::Digest digest;
+  std::int64_t bytes = 0;
+};
+
+}  // namespace wharf::layer
