@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "container/capabilities.h"
+#include "container/id_blocks.h"
 #include "container/signals.h"
 #include "network/request.h"
 
@@ -121,6 +122,26 @@ void check_config(const api::ContainerConfig& config) {
   }
   if (!config.stop_signal.empty()) parse_signal(config.stop_signal);
   if (config.healthcheck) check_healthcheck(*config.healthcheck);
+}
+
+void check_user_namespace(const api::HostConfig& host, const Settings& settings) {
+  const std::string& mode = host.userns_mode;
+  if (mode == "host") return;
+  // Docker: any other word means what no word means.
+  if (!automatic_size(mode) && !settings.remap) return;
+  if (host.privileged) {
+    base::fail(Kind::InvalidArgument,
+               "privileged mode is incompatible with user namespaces.  You must run the container "
+               "in the host namespace when running privileged mode");
+  }
+  if (host.network_mode == "host") {
+    base::fail(Kind::InvalidArgument,
+               "cannot share the host's network namespace when user namespaces are enabled");
+  }
+  if (host.pid_mode == "host") {
+    base::fail(Kind::InvalidArgument,
+               "cannot share the host PID namespace when user namespaces are enabled");
+  }
 }
 
 void check_restart_policy(const api::RestartPolicy& policy) {

@@ -24,6 +24,9 @@ void check_config(const api::ContainerConfig& config);
 /// Changes what Docker changes: what this kernel cannot do is dropped with a warning.
 void check_host(api::HostConfig& host, Warnings& warnings);
 
+/// What cannot be had together with a user namespace; `settings` say whether it would have one.
+void check_user_namespace(const api::HostConfig& host, const Settings& settings);
+
 /// The part of check_host() that update shares.
 void check_resources(api::Resources& resources, Warnings& warnings);
 

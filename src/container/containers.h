@@ -23,11 +23,16 @@
 #include "api/version.h"
 #include "base/filters.h"
 #include "container/copy.h"
+#include "container/mounts.h"
 #include "container/services.h"
 #include "container/settings.h"
 #include "container/stats.h"
 #include "container/streams.h"
 #include "oci/reference.h"
+
+namespace wharf::image {
+struct Image;
+}
 
 namespace wharf::container {
 
@@ -35,6 +40,10 @@ struct CreateOptions {
   std::string name;      ///< As asked for; "" makes one up.
   std::string platform;  ///< "linux/arm64"; "" is this machine's.
   api::Version version;  ///< Of the request: older ones have other defaults.
+  /// A step of a build: made of this image, which need not be among the images. Its layers are
+  /// kept by the caller, and it is removed when a daemon starts that does not know the build.
+  const image::Image* build_image = nullptr;
+  std::vector<MountSpec> build_mounts = {};  ///< Of the step, beside what its config asks for.
 };
 
 struct StopOptions {
@@ -125,6 +134,15 @@ class Containers {
   /// The root file system without any mount.
   std::unique_ptr<Archive> export_files(std::string_view name);
 
+  /// Gives the writable layer of a step of a build that has ended to `take`, which moves it away:
+  /// without the places to mount things over that the engine made, `stubs` among them. What
+  /// remains of the step can only be removed.
+  void take_changes(std::string_view name, const std::vector<std::string>& stubs,
+                    const std::function<void(const os::Path& upper)>& take);
+
+  /// A step of a build becomes a container as others are; its layers must be committed.
+  void keep_step(std::string_view name);
+
   /// The id of the new image.
   std::string commit(std::string_view name, const CommitOptions& options);
 
@@ -162,6 +180,8 @@ class Containers {
   };
   std::vector<User> users_of_image(std::string_view image_id) const;
   Counts count() const;
+  /// Whether containers are in a user namespace unless they say otherwise.
+  bool remaps_ids() const;
 
   struct State;
 

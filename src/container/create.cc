@@ -179,13 +179,17 @@ Record new_record(const image::Image& image, api::CreateRequest& request) {
   return record;
 }
 
-void write_row(Containers::State& state, const Record& record) {
-  const std::string text = base::to_text(to_json(record));
+void write_row(Containers::State& state, Record& record) {
   const std::vector<base::Digest> layers = layers_of(record);
+  const auto own_ids = automatic_size(record.host.userns_mode);
   state.services.database.write(
       [&](store::Transaction& transaction) {
+        if (own_ids) record.ids = choose_block(transaction, state.settings.id_pool, *own_ids);
+        const std::string text = base::to_text(to_json(record));
         transaction.run("INSERT INTO containers(id, name, created, record) VALUES(?, ?, ?, ?)",
                         {record.id, record.name, record.created.unix_ns, text});
+        if (record.ids) keep_block(transaction, record.id, *record.ids);
+        if (record.build_step) return;
         state.services.layers.hold(transaction, "container:" + record.id, layers);
       },
       row_durability(record));
@@ -199,6 +203,7 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   adjust(request, options.version, state.settings, response.warnings);
   check_config(request);
   check_host(*request.host_config, response.warnings);
+  check_user_namespace(*request.host_config, state.settings);
   resolve_mode(state, request.host_config->pid_mode, false);
   resolve_mode(state, request.host_config->ipc_mode, false);
   resolve_mode(state, request.host_config->network_mode, true);
@@ -206,9 +211,12 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   std::optional<oci::Platform> platform;
   if (!options.platform.empty()) platform = oci::parse_platform(options.platform);
   if (!options.name.empty()) checked_name(options.name);
-  const image::Image image = state.services.images.resolve(request.image, platform);
+  const image::Image image = options.build_image
+                                 ? *options.build_image
+                                 : state.services.images.resolve(request.image, platform);
 
   Record record = new_record(image, request);
+  record.build_step = options.build_image != nullptr;
   command_of(record.config);
   parse_security_options(record.host, state.settings);
   ReservedName name(state, record.id);
@@ -221,6 +229,8 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   MountPlan mounts(state, record);
   mounts.make_volumes();
   mounts.prepare_rootfs();
+  record.mounts.insert(record.mounts.end(), options.build_mounts.begin(),
+                       options.build_mounts.end());
   write_row(state, record);
 
   const auto container = std::make_shared<Container>(record, Created{});

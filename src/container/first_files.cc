@@ -98,6 +98,12 @@ void make_mount_point(const os::Fd& root, const std::string& path, bool director
   }
 }
 
+std::vector<std::string> first_files() {
+  std::vector<std::string> paths;
+  for (const FirstFile& file : kFirstFiles) paths.emplace_back(file.path);
+  return paths;
+}
+
 bool is_first_file(std::string_view path, const struct stat& found) {
   const auto same = [&](const FirstFile& file) { return file.path == path; };
   const auto* const file = std::find_if(kFirstFiles.begin(), kFirstFiles.end(), same);

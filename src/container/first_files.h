@@ -10,6 +10,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "os/fd.h"
 
@@ -19,9 +20,16 @@ namespace wharf::container {
 /// resolv.conf,mtab}, /proc and /sys below `root`. Links lead nowhere but inside.
 void make_first_files(const os::Fd& root);
 
+/// The paths of those.
+std::vector<std::string> first_files();
+
 /// Makes a file or directory to mount something over, and the directories above, where it is
 /// missing.
 void make_mount_point(const os::Fd& root, const std::string& path, bool directory);
+
+/// Takes away again what the two above made in `upper`, and `image` has not: a stub in which
+/// nothing was written, and the directories that were made or copied up for it alone.
+void remove_stubs(const os::Fd& upper, const os::Fd& image, const std::vector<std::string>& paths);
 
 /// True for one of those above in the writable layer, untouched.
 bool is_first_file(std::string_view path, const struct stat& found);

@@ -189,6 +189,17 @@ void Containers::restore() {
 
   for (const ContainerPointer& container : state_->all()) {
     const View view = container->view();
+    if (container->shared_record()->build_step) {
+      // Whoever made it is gone with the daemon before this one.
+      state_->jobs.run([this, container] {
+        try {
+          remove(container->id, {.force = true, .volumes = true});
+        } catch (const base::Error& error) {
+          base::log_warn("step of a build {}: {}", container->id, error.what());
+        }
+      });
+      continue;
+    }
     if (!std::holds_alternative<Exited>(view.state)) continue;
     const Record record = container->record();
     const std::string& policy = record.host.restart_policy.name;

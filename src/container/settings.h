@@ -2,11 +2,14 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/host_config.h"
+#include "container/id_blocks.h"
 #include "os/file.h"
+#include "os/user_namespace.h"
 
 namespace wharf::container {
 
@@ -25,7 +28,10 @@ struct Settings {
   int stop_timeout_s = 10;
   std::string log_driver = "json-file";
   std::map<std::string, std::string> log_options;
+  std::vector<std::string> cdi_directories;  ///< Empty: no CDI.
   std::vector<std::string> dns, dns_search, dns_options;
+  std::optional<os::IdMaps> remap;  ///< --userns-remap: what every container has, unless it says.
+  std::vector<IdBlock> id_pool;     ///< For UsernsMode "auto".
 };
 
 }  // namespace wharf::container

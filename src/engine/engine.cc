@@ -34,7 +34,8 @@ os::FileLock lock_root(const std::string& root, mode_t mode) {
 /// Which containers were made from an image, told by the room that knows.
 class ImageUsers final : public image::Users {
  public:
-  explicit ImageUsers(const container::Containers& containers) : containers_(containers) {}
+  ImageUsers(const container::Containers& containers, build::Builder& builder)
+      : containers_(containers), builder_(builder) {}
 
   std::vector<image::User> users_of(const base::Digest& image) const override {
     std::vector<image::User> users;
@@ -43,9 +44,13 @@ class ImageUsers final : public image::Users {
     }
     return users;
   }
+  void image_removed(const base::Digest& image) const override {
+    builder_.cache().forget_image(image);
+  }
 
  private:
   const container::Containers& containers_;
+  build::Builder& builder_;
 };
 
 /// Docker: the event tells every value that a reload can change.
@@ -83,8 +88,10 @@ Engine::Engine(Settings given)
       supervisors({.runtime = supervise::Supervisors::default_runtime()}),
       containers(container_settings(given),
                  {database, layers, images, volumes, networks, supervisors, events}),
+      builder(
+          {os::Path(given.data_root) / "build", database, layers, images, registry, containers}),
       settings_(std::make_shared<const Settings>(std::move(given))),
-      image_users_(std::make_unique<ImageUsers>(containers)) {
+      image_users_(std::make_unique<ImageUsers>(containers, builder)) {
   if (const std::optional<os::Path>& damaged = database.set_aside()) {
     base::log_error("the database was damaged: it is kept at {}, and what it knew is lost",
                     damaged->string());

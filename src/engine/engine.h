@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "build/builder.h"
 #include "container/containers.h"
 #include "content/blobs.h"
 #include "engine/events.h"
@@ -61,6 +62,7 @@ struct Engine {
   network::Networks networks;
   supervise::Supervisors supervisors;
   container::Containers containers;
+  build::Builder builder;
 
  private:
   mutable std::mutex settings_mutex_;

@@ -134,6 +134,12 @@ void set_pools(Settings& settings, const Json& value) {
   }
 }
 
+void set_cdi_directories(Settings& settings, const Json& value) {
+  settings.containers.cdi_directories = texts(value);
+  // Docker: one empty name means none, and so no CDI.
+  std::erase(settings.containers.cdi_directories, "");
+}
+
 void set_features(Settings& settings, const Json& value) {
   for (const auto& [name, on] : value.get_object()) {
     if (!on.is_bool())
@@ -251,11 +257,13 @@ constexpr Row kContainerRows[] = {
     {"no-new-privileges",
      [](Settings& s, const Json& v) { s.containers.no_new_privileges = v.get_bool(); }},
     {"seccomp-profile", [](Settings& s, const Json& v) { s.containers.seccomp_profile = text(v); }},
+    {"userns-remap", [](Settings& s, const Json& v) { s.containers.userns_remap = text(v); }},
     {"log-driver", [](Settings& s, const Json& v) { s.logs.driver = text(v); }},
     {"log-opts", [](Settings& s, const Json& v) { s.logs.options = pairs(v); }},
     {"dns", [](Settings& s, const Json& v) { s.containers.dns = texts(v); }},
     {"dns-opts", [](Settings& s, const Json& v) { s.containers.dns_options = texts(v); }},
     {"dns-search", [](Settings& s, const Json& v) { s.containers.dns_search = texts(v); }},
+    {"cdi-spec-dirs", set_cdi_directories},
     {"host-gateway-ips", [](Settings& s, const Json& v) { s.containers.host_gateway = texts(v); }},
 };
 

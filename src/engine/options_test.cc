@@ -89,7 +89,7 @@ TEST(Configuration, RefusesAnOptionGivenTwice) {
 }
 
 TEST(Configuration, RefusesWhatIsNotBuiltUnlessItAsksForTheDefault) {
-  EXPECT_NE(complaint([] { settings_of(flags({"--userns-remap", "default"})); }), "");
+  EXPECT_NE(complaint([] { settings_of(flags({"--selinux-enabled"})); }), "");
   EXPECT_EQ(complaint([] { settings_of(flags({"--default-runtime", "runc", "--ipv6=false"})); }),
             "");
   EXPECT_NE(complaint([] { settings_of(flags({"--exec-opt", "native.cgroupdriver=systemd"})); }),

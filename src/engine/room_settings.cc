@@ -1,6 +1,7 @@
 #include "engine/room_settings.h"
 
 #include "engine/release.h"
+#include "engine/remap.h"
 
 namespace wharf::engine {
 
@@ -19,9 +20,13 @@ container::Settings container_settings(const Settings& settings) {
   made.init_path = given.init_path;
   made.no_new_privileges = given.no_new_privileges;
   made.seccomp_profile = given.seccomp_profile;
+  made.remap = remapped_ids(given.userns_remap);
+  made.id_pool = automatic_pool(read_subordinates("/etc/subuid"), read_subordinates("/etc/subgid"));
   made.stop_timeout_s = given.stop_timeout_s;
   made.log_driver = settings.logs.driver;
   made.log_options = settings.logs.options;
+  const auto cdi = settings.features.find("cdi");
+  if (cdi == settings.features.end() || cdi->second) made.cdi_directories = given.cdi_directories;
   made.dns = given.dns;
   made.dns_search = given.dns_search;
   made.dns_options = given.dns_options;

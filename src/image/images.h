@@ -45,6 +45,8 @@ class Users {
  public:
   virtual ~Users() = default;
   virtual std::vector<User> users_of(const base::Digest& image) const = 0;
+  /// The image is no more: what was kept on its account can go.
+  virtual void image_removed(const base::Digest& image) const { (void)image; }
 };
 
 /// Where images are kept, and who hears of changes. Not owned.

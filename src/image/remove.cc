@@ -80,6 +80,7 @@ std::vector<Removed> Images::delete_image(const Entry& entry, bool force) {
   }
   removed.push_back({.deleted = entry.id.text()});
   publish("delete", entry.id, entry.id.text());
+  if (users_) users_->image_removed(entry.id);
   return removed;
 }
 

@@ -175,10 +175,12 @@ class Layers {
 
   /// As mount(), but read-only and without any claim on the writable layer: a container that
   /// starts meanwhile is not disturbed. To look into one that is stopped.
-  os::DetachedMount mount_at_rest(std::string_view id, std::span<const base::Digest> diff_ids);
+  os::DetachedMount mount_at_rest(std::string_view id, std::span<const base::Digest> diff_ids,
+                                  const os::IdSpace* ids = nullptr);
 
   /// The layers alone, read-only: to look into an image.
-  os::DetachedMount mount_image(std::span<const base::Digest> diff_ids);
+  os::DetachedMount mount_image(std::span<const base::Digest> diff_ids,
+                                const os::IdSpace* ids = nullptr);
 
   /// Unpacks an archive in a sandboxed process that has `root` as its own.
   std::unique_ptr<Extraction> extract(const os::Fd& root, const archive::Onto& onto);

@@ -1,4 +1,4 @@
-// What the layer store is told and tells in plain values.
+// How layers are unpacked, mounted and pushed. Values.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include "archive/limits.h"
 #include "base/digest.h"
 #include "os/file.h"
+#include "os/user_namespace.h"
 
 namespace wharf::layer {
 
@@ -19,6 +20,9 @@ struct LayerOptions {
 struct MountOptions {
   bool read_only = false;
   bool discardable = false;  ///< For containers that are removed when they end.
+  /// On the disk ids are as the container sees them; mounted for one in a user namespace they are
+  /// shifted (id-mapped layers, Linux 5.19), the writable layer's as well.
+  const os::IdSpace* ids = nullptr;
 };
 
 /// What a layer's tar was compressed to when it was pushed: the next push need not do it to know.

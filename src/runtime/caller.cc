@@ -51,10 +51,18 @@ struct Opened {
   }
 };
 
+/// In the host's mounts nothing may be changed but what delete can take away again.
+bool can_inherit_mounts(const oci::Spec& spec, const Inputs& inputs) {
+  return inputs.rootfs < 0 && !spec.root_read_only && spec.masked_paths.empty() &&
+         spec.read_only_paths.empty() && spec.rootfs_propagation == 0;
+}
+
 bool check_spec(const oci::Spec& spec, const Inputs& inputs, Failure& failure) {
   if (!spec.process) return failure.because("config.json: process must be given");
-  if (spec.find_namespace(CLONE_NEWNS) == nullptr) {
-    return failure.because("config.json: a mount namespace is needed");
+  if (spec.find_namespace(CLONE_NEWNS) == nullptr && !can_inherit_mounts(spec, inputs)) {
+    return failure.because(
+        "config.json: root.readonly, maskedPaths, readonlyPaths and rootfsPropagation need a mount "
+        "namespace");
   }
   if (spec.mounts.size() > kMaxMounts) {
     return failure.because("config.json: more than ", kMaxMounts, " mounts");
@@ -312,6 +320,7 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
     give_up(group, task);
     return false;
   }
+  if (init.in_user_namespace()) give_streams(task.pid, inputs.stdio, spec.process->uid);
   (void)send_news(task.channel, News::Go);  // to a dead init: finish_create() hears why
   if (starts_at_once(spec, inputs)) (void)send_news(task.channel, News::Start);
   return true;

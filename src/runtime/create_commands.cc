@@ -69,6 +69,7 @@ class Creation {
     if (!read_bundle() || !fill_inputs(id, starter)) return false;
     if (!container.directory.make(call_.global.root, id, call_.failure)) return false;
     if (launch(id, starter)) return true;
+    container.unmount();
     container.directory.remove();
     if (task.hook_failed) container.run_poststop(call_.global);
     return false;

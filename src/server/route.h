@@ -45,6 +45,7 @@ std::span<const Route> plugin_routes();
 std::span<const Route> image_routes();
 std::span<const Route> container_routes();
 std::span<const Route> exec_routes();
+std::span<const Route> build_routes();
 std::span<const Route> network_routes();
 std::span<const Route> volume_routes();
 

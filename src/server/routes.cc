@@ -7,8 +7,8 @@ namespace wharf::server {
 
 std::vector<std::span<const Route>> all_routes() {
   return {
-      system_routes(),  unbuilt_routes(), image_routes(), container_routes(), exec_routes(),
-      network_routes(), volume_routes(),  swarm_routes(), plugin_routes(),
+      system_routes(), unbuilt_routes(), image_routes(),  container_routes(), exec_routes(),
+      build_routes(),  network_routes(), volume_routes(), swarm_routes(),     plugin_routes(),
   };
 }
 

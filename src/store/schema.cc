@@ -44,7 +44,26 @@ CREATE TABLE volumes(
   name TEXT NOT NULL PRIMARY KEY, created INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
 )sql";
 
-constexpr std::array kMigrations = {kFirst};
+// container: ids of the host that a container has for itself; the row goes with the container's.
+constexpr std::string_view kIdBlocks = R"sql(
+CREATE TABLE id_blocks(
+  container TEXT NOT NULL PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE,
+  first INTEGER NOT NULL UNIQUE, count INTEGER NOT NULL) STRICT;
+)sql";
+
+constexpr std::string_view kBuildCache = R"sql(
+-- build: what steps of builds made before; the layer is held by the owner "build:<key>".
+CREATE TABLE build_cache(
+  key TEXT NOT NULL PRIMARY KEY, diff_id TEXT NOT NULL, tar_bytes INTEGER NOT NULL,
+  created TEXT NOT NULL, description TEXT NOT NULL, made INTEGER NOT NULL,
+  used INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT;
+CREATE TABLE build_uses(
+  key TEXT NOT NULL REFERENCES build_cache(key), image TEXT NOT NULL,
+  PRIMARY KEY(key, image)) STRICT, WITHOUT ROWID;
+CREATE INDEX build_uses_by_image ON build_uses(image);
+)sql";
+
+constexpr std::array kMigrations = {kFirst, kIdBlocks, kBuildCache};
 
 }  // namespace
 

@@ -95,6 +95,26 @@ Usage volume_usage(Engine& engine) {
   return usage;
 }
 
+Usage build_usage(Engine& engine) {
+  Usage usage;
+  for (const build::CacheRecord& record : engine.builder.cache().list()) {
+    usage.items.push_back({{"ID", record.id},
+                           {"Type", record.type},
+                           {"Description", record.description},
+                           {"InUse", record.in_use},
+                           {"Shared", record.shared},
+                           {"Size", record.size_bytes},
+                           {"CreatedAt", base::rfc3339_nano(record.created)},
+                           {"LastUsedAt", base::rfc3339_nano(record.last_used)},
+                           {"UsageCount", record.usage_count}});
+    // Docker: what an image has as well is counted with the image.
+    if (!record.shared) usage.total_bytes += record.size_bytes;
+    if (record.in_use) ++usage.active;
+    if (!record.in_use && !record.shared) usage.reclaimable_bytes += record.size_bytes;
+  }
+  return usage;
+}
+
 /// The parameter "type", which may be repeated; all kinds without it, and always before 1.42.
 std::set<std::string> wanted_kinds(const Exchange& exchange) {
   const std::set<std::string> all = {"container", "image", "volume", "build-cache"};
@@ -125,8 +145,9 @@ void disk_usage(Engine& engine, Exchange& exchange) {
   if (kinds.contains("container")) add("Containers", "ContainerUsage", container_usage(engine));
   if (kinds.contains("volume")) add("Volumes", "VolumeUsage", volume_usage(engine));
   if (kinds.contains("build-cache")) {
-    add("BuildCache", "BuildCacheUsage", Usage{});
-    if (exchange.before(44)) answer["BuilderSize"] = 0;
+    const Usage usage = build_usage(engine);
+    add("BuildCache", "BuildCacheUsage", usage);
+    if (exchange.before(44)) answer["BuilderSize"] = usage.total_bytes;
   }
   exchange.reply(200, answer);
 }

@@ -45,9 +45,6 @@ constexpr Route kRoutes[] = {
     {"POST", "/containers/{name:.*}/checkpoints", experimental},
     {"DELETE", "/containers/{name}/checkpoints/{checkpoint}", experimental},
 
-    {"POST", "/build", unbuilt},
-    {"POST", "/build/prune", unbuilt, {1, 31}},
-    {"POST", "/build/cancel", unbuilt},
     {"POST", "/session", session},
     {"POST", "/grpc", grpc},
 
