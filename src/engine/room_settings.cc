@@ -70,6 +70,7 @@ registry::Settings registry_settings(const Settings& settings) {
   made.insecure_registries = settings.registry.insecure;
   made.mirrors = settings.registry.mirrors;
   made.max_concurrent_downloads = settings.registry.downloads_at_once;
+  made.max_concurrent_uploads = settings.registry.uploads_at_once;
   made.max_download_attempts = settings.registry.download_attempts;
   // Docker: /etc/docker has both. Beside another daemon.json are another daemon's certificates.
   made.certs_directory = os::Path(settings.config_file).parent_path() / "certs.d";

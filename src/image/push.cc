@@ -1,10 +1,9 @@
 #include "image/push.h"
 
 #include "base/error.h"
-#include "base/ids.h"
 #include "content/blobs.h"
 #include "image/documents.h"
-#include "image/packed_layer.h"
+#include "image/layer_push.h"
 #include "layer/layers.h"
 
 namespace wharf::image {
@@ -13,20 +12,17 @@ namespace {
 using base::fail;
 using base::Kind;
 
-std::string gzip_type(const std::string& type) {
-  const bool docker = type.starts_with("application/vnd.docker.");
-  return std::string(docker ? oci::media::kDockerLayerGzip : oci::media::kOciLayerGzip);
-}
-
 class Push {
  public:
-  Push(Images& images, const registry::Repository& repository, const PushRequest& request,
-       const ProgressSink& progress)
+  Push(Images& images, registry::Registry& registry, const PushRequest& request,
+       const ProgressSink& progress, std::stop_token stop)
       : images_(images),
         blobs_(images.stores().blobs),
-        repository_(repository),
+        registry_(registry),
+        repository_(registry.repository(request.reference.trimmed(), request.credentials, stop)),
         request_(request),
-        progress_(progress) {}
+        progress_(progress),
+        stop_(std::move(stop)) {}
 
   void run(const oci::Reference& name) {
     const std::optional<Entry> entry = images_.catalog().by_name(name.text());
@@ -41,9 +37,11 @@ class Push {
     const std::string config_text = blobs_.read(manifest.config.digest);
     const std::vector<base::Digest> diff_ids = oci::parse_image_config(config_text).diff_ids();
     const std::vector<oci::Descriptor> before = manifest.layers;
-    for (std::size_t i = 0; i < diff_ids.size(); ++i) {
-      send_layer(manifest.layers[i], diff_ids[i], *entry);
-    }
+    if (diff_ids.size() != manifest.layers.size())
+      fail(Kind::Internal, "image {}: its config has other layers", name.familiar());
+    const PushTarget target = target_of(*entry);
+    LayerPush(images_.stores(), target, progress_, stop_)
+        .run(manifest, diff_ids, registry_.settings().max_concurrent_uploads);
     send_config(manifest.config, config_text);
     const bool same = manifest.layers == before;
     const std::string text = same ? blobs_.read(chosen->digest) : oci::manifest_text(manifest);
@@ -54,31 +52,15 @@ class Push {
   }
 
  private:
-  /// Brings one layer there; `layer` becomes what was sent.
-  void send_layer(oci::Descriptor& layer, const base::Digest& diff_id, const Entry& entry) {
-    if (layer.digest != diff_id) {
-      if (repository_.has_blob(layer.digest)) return say(layer.digest, "Layer already exists");
-      if (!entry.source.empty()) {
-        const oci::Reference source = oci::Reference::parse(entry.source);
-        const bool same_registry = source.domain() == request_.reference.domain();
-        if (same_registry && repository_.mount_blob(layer.digest, source.path())) {
-          return say(layer.digest, "Mounted from " + source.path());
-        }
-      }
-    }
-    const base::Digest shown = layer.digest;
-    auto packed = packed_.find(diff_id);
-    if (packed == packed_.end()) {
-      say(shown, "Preparing");
-      packed = packed_.try_emplace(diff_id, images_.stores().layers, diff_id).first;
-    }
-    layer.media_type = gzip_type(layer.media_type);
-    layer.digest = packed->second.digest();
-    layer.size_bytes = packed->second.bytes();
-    if (repository_.has_blob(layer.digest)) return say(shown, "Layer already exists");
-    say(shown, "Pushing");
-    repository_.upload(layer, [&] { return packed->second.open(); });
-    say(shown, "Pushed");
+  PushTarget target_of(const Entry& entry) {
+    PushTarget target{repository_, request_.reference.domain(), {}, {}};
+    if (entry.source.empty()) return target;
+    target.source_name = oci::Reference::parse(entry.source);
+    // The client's password is for the registry it pushes to, and is sent to no other.
+    const bool same = target.source_name.domain() == target.domain;
+    target.source = registry_.repository(
+        target.source_name, same ? request_.credentials : registry::Credentials(), stop_);
+    return target;
   }
 
   void send_config(const oci::Descriptor& config, const std::string& text) {
@@ -92,16 +74,13 @@ class Push {
     });
   }
 
-  void say(const base::Digest& layer, const std::string& status) {
-    progress_({.status = status, .id = base::short_id(layer.text())});
-  }
-
   Images& images_;
   const content::Blobs& blobs_;
-  const registry::Repository& repository_;
+  registry::Registry& registry_;
+  registry::Repository repository_;
   const PushRequest& request_;
   const ProgressSink& progress_;
-  std::map<base::Digest, PackedLayer> packed_;
+  std::stop_token stop_;
 };
 
 /// The tags of the repository that are here, sorted.
@@ -130,9 +109,7 @@ void push(Images& images, registry::Registry& registry, const PushRequest& reque
   const std::vector<oci::Reference> names = names_to_push(images, request.reference);
   progress({.status = fmt::format("The push refers to repository [{}]",
                                   request.reference.familiar_name())});
-  const registry::Repository repository =
-      registry.repository(request.reference.trimmed(), request.credentials, std::move(stop));
-  Push work(images, repository, request, progress);
+  Push work(images, registry, request, progress, std::move(stop));
   for (const oci::Reference& name : names) work.run(name);
 }
 

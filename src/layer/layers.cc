@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "archive/tar_record.h"
+#include "base/log.h"
 #include "layer/draft.h"
 #include "layer/layers_state.h"
 #include "os/tree.h"
@@ -117,6 +118,25 @@ void Layers::write_tar(const base::Digest& diff_id,
   } catch (const base::Error& error) {
     throw base::Error(error.kind(), fmt::format("layer {}: {}", diff_id.text(), error.what()),
                       error.error_number());
+  }
+}
+
+std::optional<PackedBlob> Layers::packed(const base::Digest& diff_id) {
+  const auto text = os::read_file_if_exists(state_->directory(diff_id) / "packed", 200);
+  if (!text || !base::Digest::valid(std::string_view(*text).substr(0, text->find(' '))))
+    return std::nullopt;
+  const std::size_t blank = text->find(' ');
+  if (blank == std::string::npos) return std::nullopt;
+  return PackedBlob{base::Digest::parse(text->substr(0, blank)),
+                    std::atoll(text->c_str() + blank + 1)};
+}
+
+void Layers::note_packed(const base::Digest& diff_id, const PackedBlob& blob) noexcept {
+  try {
+    os::replace_file(state_->directory(diff_id) / "packed",
+                     fmt::format("{} {}\n", blob.digest.text(), blob.bytes), 0600);
+  } catch (const base::Error& error) {
+    base::log_debug("layer {}: {}", diff_id.text(), error.what());
   }
 }
 

@@ -146,6 +146,11 @@ class Layers {
   /// digest is checked while sending, so the last bytes are held back until it is right.
   void write_tar(const base::Digest& diff_id, const std::function<void(std::string_view)>& sink);
 
+  std::optional<PackedBlob> packed(const base::Digest& diff_id);
+
+  /// Kept beside the layer. Failing to is no error.
+  void note_packed(const base::Digest& diff_id, const PackedBlob& blob) noexcept;
+
   /// Two directories; no fsync. Its root has the owner of the topmost layer's. Existing is no
   /// error.
   void create_writable(std::string_view id, std::span<const base::Digest> diff_ids);

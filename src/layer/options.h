@@ -1,7 +1,10 @@
-// How layers are unpacked and mounted. Values.
+// How layers are unpacked, mounted and pushed. Values.
 #pragma once
 
+#include <cstdint>
+
 #include "archive/limits.h"
+#include "base/digest.h"
 #include "os/file.h"
 #include "os/user_namespace.h"
 
@@ -20,6 +23,12 @@ struct MountOptions {
   /// On the disk ids are as the container sees them; mounted for one in a user namespace they are
   /// shifted (id-mapped layers, Linux 5.19), the writable layer's as well.
   const os::IdSpace* ids = nullptr;
+};
+
+/// What a layer's tar was compressed to when it was pushed: the next push need not do it to know.
+struct PackedBlob {
+  base::Digest digest;
+  std::int64_t bytes = 0;
 };
 
 }  // namespace wharf::layer

@@ -109,6 +109,7 @@ class FakeRegistry {
       if (head[0] == 0x16) return false;  // A TLS greeting: this is plain HTTP.
     }
     const Seen request = parse(head);
+    drain(connection, request);
     {
       const std::lock_guard lock(mutex_);
       seen_.push_back(request);
@@ -124,6 +125,25 @@ class FakeRegistry {
     if (request.method != "HEAD") out += reply.body.substr(0, reply.cut_after);
     ::send(connection.get(), out.data(), out.size(), MSG_NOSIGNAL);
     return request.method == "HEAD" || reply.cut_after >= reply.body.size();
+  }
+
+  static void drain(const os::Fd& connection, const Seen& request) {
+    std::vector<char> buffer(64 << 10);
+    std::size_t left =
+        static_cast<std::size_t>(std::atoll(request.header("content-length").c_str()));
+    while (left > 0) {
+      const std::size_t n =
+          os::read_some(connection, {buffer.data(), std::min(left, buffer.size())});
+      if (n == 0) return;
+      left -= n;
+    }
+    if (request.header("transfer-encoding") != "chunked") return;
+    for (std::string end; !end.ends_with("\r\n0\r\n\r\n");) {
+      const std::size_t n = os::read_some(connection, buffer);
+      if (n == 0) return;
+      end = (end + std::string(buffer.data(), n));
+      if (end.size() > 7) end = end.substr(end.size() - 7);
+    }
   }
 
   static Seen parse(const std::string& head) {

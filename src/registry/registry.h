@@ -63,6 +63,7 @@ struct Settings {
   std::vector<std::string> insecure_registries;  ///< "host[:port]" or CIDR; loopback always is.
   std::vector<std::string> mirrors;              ///< Of docker.io, tried in order.
   int max_concurrent_downloads = 3;
+  int max_concurrent_uploads = 5;
   int max_download_attempts = 5;
   int idle_timeout_ms = kIdleTimeoutMs;
   int retry_delay_ms = 500;    ///< Doubled after each attempt, with jitter.
@@ -83,6 +84,12 @@ struct FetchedDocument {
 };
 
 class Session;
+
+/// What an upload came to.
+struct Sent {
+  base::Digest digest;
+  std::int64_t bytes = 0;
+};
 
 /// Fills the buffer with the next bytes of a blob; 0 at the end.
 using BodyBytes = std::function<std::size_t(std::span<char>)>;
@@ -120,8 +127,12 @@ class Repository {
   /// Lets the registry take a blob over from another of its repositories; false where it will not.
   bool mount_blob(const base::Digest& digest, const std::string& from_path) const;
 
-  /// Sends a blob; `open` gives its bytes from the start, anew for each attempt.
+  /// Sends a blob; `open` gives its bytes from the start, anew for each attempt. An attempt goes on
+  /// where the registry has got to. Throws where the bytes are not those of the descriptor.
   void upload(const oci::Descriptor& descriptor, const std::function<BodyBytes()>& open) const;
+
+  /// As above, of bytes whose digest is known only when they have been made.
+  Sent upload_new(const std::function<BodyBytes()>& open) const;
 
   /// Sends a manifest or index under a tag. Throws where the registry keeps another digest.
   void put_document(std::string_view tag, const std::string& bytes,

@@ -321,5 +321,43 @@ TEST(Credentials, WhatCannotBeDecodedCountsAsAbsent) {
   EXPECT_EQ(Credentials::from_header(base::base64_encode(R"({"auth":"dTpw"})")).password, "p");
 }
 
+TEST_F(RegistryTest, AnUploadThatBreaksGoesOnWhereTheRegistryHasGotTo) {
+  std::mutex mutex;
+  int patches = 0;
+  std::string second_length;
+  FakeRegistry fake([&](const Seen& seen) {
+    const std::lock_guard lock(mutex);
+    if (seen.method == "POST") return Reply{.status = 202, .headers = {{"Location", "/up/1"}}};
+    if (seen.method == "GET" && seen.target == "/up/1")
+      return Reply{.status = 204, .headers = {{"Range", "0-99999"}, {"Location", "/up/2"}}};
+    if (seen.method == "PATCH" && ++patches == 1) return Reply{.status = 503};
+    if (seen.method == "PATCH") {
+      second_length = seen.target + " " + seen.header("content-length");
+      return Reply{.status = 202, .headers = {{"Location", "/up/3"}}};
+    }
+    if (seen.method == "PUT") return Reply{.status = 201};
+    return Reply{};
+  });
+  const Repository repository = open(fake);
+  const auto source = [&]() -> BodyBytes {
+    return [this, at = std::size_t{0}](std::span<char> into) mutable {
+      const std::size_t n = blob.copy(into.data(), into.size(), at);
+      at += n;
+      return n;
+    };
+  };
+  repository.upload(describe(blob), source);
+  EXPECT_EQ(second_length, fmt::format("/up/2 {}", blob.size() - 100'000));
+  EXPECT_EQ(fake.count("PUT", "/up/3?digest=" + base::Sha256::of(blob).text()), 1);
+  // The digest is known at the end alone.
+  patches = 1;
+  EXPECT_EQ(repository.upload_new(source).digest, base::Sha256::of(blob));
+  // What is read is not what was promised: nothing is named.
+  oci::Descriptor other = describe(blob);
+  other.digest = base::Sha256::of("other");
+  EXPECT_EQ(failure([&] { repository.upload(other, source); }).first, Kind::InvalidArgument);
+  EXPECT_EQ(fake.count("PUT", "digest=" + other.digest.text()), 0);
+}
+
 }  // namespace
 }  // namespace wharf::registry

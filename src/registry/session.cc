@@ -86,7 +86,12 @@ http::Url Session::location(const Answer& answer) {
 }
 
 Answer Session::send_to(const http::Url& url, const Call& call) {
-  return exchange_at(*target(call.need), url, call);
+  const std::shared_ptr<const Target> target = this->target(call.need);
+  Answer answer = exchange_at(*target, url, call);
+  if (answer.response.status() != 401) return answer;
+  authorize(target->index,
+            authorization(*target, parse_challenges(answer.response.header("www-authenticate"))));
+  fail(Kind::Unavailable, "registry {}: the token has expired", name_.domain());
 }
 
 Answer Session::send_once(const Call& call) {

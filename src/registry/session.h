@@ -32,9 +32,9 @@ struct Call {
   http::client::Headers headers;
   std::string body;
   http::client::BodySource source;  ///< Instead of `body`; sent once, so never with send().
-  std::uint64_t source_bytes = 0;
-  std::stop_token stop = {};               ///< Instead of the session's.
-  mutable std::size_t origin = kNoOrigin;  ///< Set when it is sent: the origin it went to.
+  std::optional<std::uint64_t> source_bytes = {};  ///< Its length, where that is known.
+  std::stop_token stop = {};                       ///< Instead of the session's.
+  mutable std::size_t origin = kNoOrigin;          ///< Set when it is sent: the origin it went to.
 };
 
 /// An answer and where it came from: the registry, or whom it redirected to.
@@ -56,7 +56,8 @@ class Session {
   /// As send(), once: no retries. For callers with their own (blobs).
   Answer send_once(const Call& call);
 
-  /// As send_once(), to where the registry said an upload goes; `call.path` is not looked at.
+  /// As send_once(), to where the registry said an upload goes; `call.path` is not looked at. A
+  /// token that has expired is replaced, and Unavailable thrown: the caller goes on from there.
   Answer send_to(const http::Url& url, const Call& call);
 
   /// A Location header in the context of this registry.
