@@ -176,6 +176,12 @@ def test_the_cache_goes_with_the_image_and_with_prune(tidy):
     assert json.loads(tidy.curl("/v1.51/system/df?type=build-cache").stdout)["BuildCache"] == []
 
 
+def test_a_command_that_changes_nothing_makes_no_layer(tidy):
+    base = json.loads(tidy.docker("image", "inspect", "busybox").stdout)[0]["RootFS"]["Layers"]
+    image, _ = built(tidy, {"Dockerfile": "FROM busybox\nRUN true\nRUN --mount=target=/c,type=cache --mount=target=/b cat /c /b; true\n"}, version=2)
+    assert json.loads(tidy.docker("image", "inspect", image).stdout)[0]["RootFS"]["Layers"] == base
+
+
 def test_one_step_of_two_builds_runs_once(tidy):
     files = {"Dockerfile": "FROM busybox\nRUN sleep 1; cat /proc/sys/kernel/random/uuid > /u\n"}
     found = []
