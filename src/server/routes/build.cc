@@ -262,7 +262,6 @@ void build_graph(Engine& engine, Exchange& exchange, const build::Request& reque
   } catch (const base::Error& error) {
     if (error.kind() == Kind::Cancelled) throw;
     // Docker: whatever goes wrong is said in a line of a 200.
-    exchange.stream(200, "application/json").flush();
     lines.send({{"errorDetail", {{"message", error.what()}}}, {"error", error.what()}});
   }
 }
