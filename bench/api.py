@@ -1,6 +1,8 @@
 """Rows that need no client process: one HTTP connection on the daemon's socket, and many containers at once."""
 import http.client
 import json
+import os
+import pathlib
 import socket
 import statistics
 import threading
@@ -86,6 +88,7 @@ def rows(wharf, docker, table, rss_kib, run, quick):
     sixty_rows(engines, table, run)
     log_rows(engines, table, run)
     daemon = int((wharf.home / "pid").read_text())
+    health_rows(wharf, table, run, daemon)
     thousand_rows(wharf, table, run, lambda: rss_kib(daemon) / 1024, 100 if quick else 1000)
 
 
@@ -117,6 +120,41 @@ def log_rows(engines, table, run):
     table.add("2,000,000 lines of 37 bytes written by a container", "s", "≤ 1.2", named(written))
     table.add("… read back by its client's `logs`", "s", "≤ 1.5", named(read))
     table.add("… `--tail 10` of it by the API", "ms", "≤ 5", named(tail))
+
+
+def cpu_seconds(pids):
+    """What the threads of these processes used themselves; not what they started."""
+    used = 0
+    for pid in pids:
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            used += int((task / "schedstat").read_text().split()[0])
+    return used / 1e9
+
+
+def reaped_seconds(pids):
+    fields = [pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(f[13]) + int(f[14]) for f in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def health_rows(wharf, table, run, daemon, seconds=10):
+    """A hundred containers whose health is checked each second; what the checks' own programs cost is said apart."""
+    made = []
+    for _ in range(100):
+        check = {"Test": ["CMD", "true"], "Interval": 10**9}
+        made.append(wharf.api.json("POST", "/containers/create", {"Image": "busybox", "Cmd": ["sleep", "100000"], "Healthcheck": check,
+                                                                  "HostConfig": {"NetworkMode": "none"}})["Id"])
+        wharf.api.call("POST", f"/containers/{made[-1]}/start")
+    inits = [wharf.api.json("GET", f"/containers/{one}/json")["State"]["Pid"] for one in made]
+    supervisors = [int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in inits]
+    time.sleep(3)
+    before, probed, started = cpu_seconds([daemon, *supervisors]), reaped_seconds(supervisors), time.monotonic()
+    time.sleep(seconds)
+    spent = time.monotonic() - started
+    own, theirs = cpu_seconds([daemon, *supervisors]) - before, reaped_seconds(supervisors) - probed
+    assert all(wharf.api.json("GET", f"/containers/{one}/json")["State"]["Health"]["Status"] == "healthy" for one in made)
+    table.add("100 containers whose health is checked each second: wharfd and supervisors", "% of a core", "≤ 5", {"wharf": 100 * own / spent})
+    table.add("… and the checks themselves, from `clone` to exit", "% of a core", "", {"wharf": 100 * theirs / spent})
+    run(*wharf.client("rm", "-f"), *made)
 
 
 def thousand_rows(wharf, table, run, memory, count):

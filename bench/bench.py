@@ -21,6 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/support"))
 import api  # noqa: E402
+import pull  # noqa: E402
 from images import busybox_archive  # noqa: E402
 
 BUILD = ROOT / "build" / "release"
@@ -73,7 +74,7 @@ class Engine:
     def mount(self):
         image = self.home / "disk"
         with open(image, "wb") as file:
-            file.truncate(4 << 30)
+            file.truncate(8 << 30)
         run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1", image)
         self.data = self.home / "data"
         self.data.mkdir()
@@ -285,6 +286,7 @@ def measure(work, quick, table):
         memory_rows(wharf, docker, table, 20 if quick else 50)
         api.rows(wharf, docker, table, rss_kib, run, quick)
         many_rows(wharf, docker, table, quick)
+        pull.rows({"wharf": Wharf, "docker.io": Docker, "podman": Podman}, work, table, run, quick)
         return {"wharf": wharf.version(), "docker.io": docker.version(), "podman": podman.version(),
                 "runc": run("runc", "--version").stdout.split()[2], "crun": run("crun", "--version").stdout.split()[2],
                 "stock client": run("docker", "--version").stdout.split()[2].strip(",")}

@@ -131,7 +131,7 @@ class Peak(threading.Thread):
 
 def one_pull(kind, name, work, registry_home, run):
     """Seconds, and the peak of its daemon where it has one."""
-    engine = kind(name, work)
+    engine = kind(f"{name}-pull", work)
     served = None
     try:
         engine.start()

@@ -66,7 +66,7 @@ def snapshot(folder):
 @pytest.fixture
 def canary():
     """A host directory that nothing may change, whose path exists in no image."""
-    folder = pathlib.Path("/var/tmp/wharf-victim")
+    folder = pathlib.Path(f"/var/tmp/wharf-victim-{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "sub").mkdir(parents=True)
     (folder / "victim").write_text("untouched")

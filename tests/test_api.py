@@ -65,6 +65,11 @@ def test_an_endpoint_that_is_not_there_yet_says_so(daemon, method, path):
     assert status == 501 and len(body["message"]) > 10
 
 
+def test_a_start_from_a_checkpoint_is_experimental(daemon):
+    status, body = daemon.api("POST", "/containers/nope/start?checkpoint=first")
+    assert (status, body["message"]) == (400, "checkpoint is only supported in experimental mode")
+
+
 def test_info_and_version_tell_the_truth(daemon):
     info = json.loads(daemon.out("info", "--format", "{{json .}}"))
     assert info["Driver"] == "overlayfs" and ["driver-type", "io.containerd.snapshotter.v1"] in info["DriverStatus"]

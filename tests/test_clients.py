@@ -4,17 +4,24 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import xml.etree.ElementTree as tree
 
 import pytest
 
-from client_images import python_archive, registry_archive
+from client_images import hello_archive, python_archive, registry_archive, uhttpd_archive
 from daemon import ROOT, Daemon
 
 CLIENTS = ROOT / "build" / "clients"
 AIODOCKER = CLIENTS / "aiodocker-0.27.0"
 AIODOCKER_FILES = ["containers", "execs", "networks", "volumes", "system", "events", "docker_close", "integration", "images"]
+BOLLARD = CLIENTS / "bollard-0.21.1"
+# The only ones left out, and why.
+BOLLARD_LEFT_OUT = {
+    "container_test": {"integration_test_mount_volume_containers": "wants an exposed port shown as it was asked; Docker since 29 adds its protocol"},
+    "version_test": {"test_downversioning": "talks to the machine's own Docker, whatever DOCKER_HOST says"},
+}
 NO_BUILD = "images are not built here yet"
 # The only ones left out, and why.
 DESELECTED = {
@@ -62,6 +69,24 @@ def test_aiodockers_own_tests_pass(stocked, tmp_path):
            for reason in (*case.findall("failure"), *case.findall("error"))]
     assert bad == [], run.stdout[-6000:]
     assert len(list(tree.parse(results).iter("testcase"))) > 90
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("suite", ["container_test", "exec_test", "network_test", "race_test", "system_test", "version_test", "volume_test"])
+def test_bollards_own_tests_pass(stocked, registry, archive, suite):
+    cargo = shutil.which("cargo")
+    if not cargo or not BOLLARD.exists():
+        pytest.skip("bollard 0.21.1 is not in build/clients, or there is no cargo (./dev venv)")
+    registry.put(hello_archive(stocked.home / "hello.tar"), "hello-world:linux")
+    registry.put(uhttpd_archive(stocked.home / "uhttpd.tar"), "fussybeaver/uhttpd:latest")
+    registry.put(archive, "alpine:latest")
+    environment = {**stocked.environment(), "REGISTRY_HTTP_ADDR": registry.address, "REGISTRY_PASSWORD": "none", "RUST_BACKTRACE": "0"}
+    left_out = [word for name in BOLLARD_LEFT_OUT.get(suite, ()) for word in ("--skip", name)]
+    # One at a time: some count all containers there are, and some remove all that are not used.
+    run = subprocess.run([cargo, "test", "-q", "--offline", "--target-dir", str(CLIENTS / "bollard-target"), "--test", suite, "--", "--test-threads=1", *left_out],
+                         cwd=BOLLARD, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    assert "test result: ok." in run.stdout and " 0 passed" not in run.stdout
 
 
 def test_dockerode_finds_dockers_answers(daemon):

@@ -10,7 +10,7 @@ import pytest
 from daemon import Daemon
 from receivers import Collector, Datagrams, Streams, certificate, forwarded, gelf_message, journal_fields
 
-DRIVER_NAMES = ["fluentd", "gelf", "journald", "json-file", "local", "none", "splunk", "syslog"]
+DRIVER_NAMES = ["awslogs", "fluentd", "gelf", "journald", "json-file", "local", "none", "splunk", "syslog"]
 
 
 @pytest.fixture

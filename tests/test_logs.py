@@ -153,3 +153,58 @@ def test_many_followers_of_one_log_cost_little_and_all_hear_it(daemon):
     finally:
         for one in followers:
             one.close()
+
+
+def test_an_end_of_0_is_none(daemon, talker):
+    assert daemon.curl(f"/containers/{talker}/logs?stdout=1&since=0&until=0&tail=3").stdout.endswith("line5\n")
+
+
+def test_a_container_without_a_terminal_takes_a_size_and_forgets_it(daemon):
+    name = daemon.out("run", "-d", "busybox", "sleep", "100")
+    assert daemon.api("POST", f"/containers/{name}/resize?h=10&w=20") == (200, "")
+
+
+def entries(data):
+    """The records of a local log, whose length is before and after each."""
+    while data:
+        size = int.from_bytes(data[:4], "big")
+        assert data[4 + size:8 + size] == data[:4]
+        yield data[4:4 + size]
+        data = data[8 + size:]
+
+
+def test_the_local_driver_writes_dockers_format_and_no_path_is_shown(daemon):
+    daemon.docker("run", "--name", "local", "--log-driver", "local", "busybox", "sh", "-c", "echo one; echo two >&2; head -c 20000 /dev/zero | tr '\\0' x; echo; printf end")
+    shown = daemon.inspect("local")
+    assert shown["LogPath"] == "" and shown["HostConfig"]["LogConfig"]["Type"] == "local"
+    folder = daemon.data / "containers" / shown["Id"]
+    assert [path.name for path in (folder / "local-logs").iterdir()] == ["container.log"] and not list(folder.glob("*-json.log"))
+    found = list(entries((folder / "local-logs" / "container.log").read_bytes()))
+    assert len(found) == 5 and found[0].startswith(b"\x0a\x06stdout\x10") and b"\x1a\x03one" in found[0]
+    result = daemon.docker("logs", "local")
+    assert result.stdout == "one\n" + "x" * 20000 + "\nend" and result.stderr == "two\n"
+    lines = daemon.docker("logs", "-t", "local").stdout.split("\n")
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z one", lines[0])
+    assert daemon.docker("logs", "-n", "1", "local").stdout == "end"
+    assert daemon.docker("logs", "--since", lines[-1].split()[0], "local").stdout == "end"
+    assert daemon.docker("logs", "--details", "-n", "1", "local").stdout == " end"
+
+
+def test_the_local_driver_turns_over_compresses_and_is_followed(daemon):
+    daemon.docker("create", "--name", "turning", "--log-driver", "local", "--log-opt", "max-size=16k", "--log-opt", "max-file=4", "busybox",
+                  "sh", "-c", "i=0; while [ $i -lt 1500 ]; do echo line $i; i=$((i+1)); [ $((i % 300)) != 0 ] || sleep 0.2; done")
+    follower = daemon.spawn("logs", "-f", "turning")
+    time.sleep(0.3)
+    follower.kill()  # Of what has not run yet it ends at once, or waits.
+    follower.communicate()
+    daemon.docker("start", "turning")
+    followed = daemon.docker("logs", "-f", "turning").stdout
+    assert followed == "".join(f"line {i}\n" for i in range(1500))
+    folder = daemon.data / "containers" / daemon.inspect("turning")["Id"] / "local-logs"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["container.log", "container.log.1.gz", "container.log.2.gz", "container.log.3.gz"], names
+    assert daemon.docker("logs", "--tail", "700", "turning").stdout == "".join(f"line {i}\n" for i in range(800, 1500))
+    stamp = daemon.docker("logs", "-t", "turning").stdout.split("\n")[600].split()[0]
+    assert daemon.docker("logs", "--since", stamp, "turning").stdout.startswith("line 600\n")
+    daemon.docker("start", "-a", "turning")
+    assert daemon.docker("logs", "--tail", "3", "turning").stdout == "line 1497\nline 1498\nline 1499\n"

@@ -95,6 +95,31 @@ def test_a_namespace_that_is_not_listed_must_be_inherited(bundle, kind):
     assert spaces_of(pid)[kind] == spaces_of("self")[kind]
 
 
+def test_a_mount_namespace_that_is_not_listed_must_be_inherited_and_its_mounts_taken_away(bundle):
+    before = pathlib.Path("/proc/self/mounts").read_text()
+    bundle.drop_namespace("mount")
+    bundle.mount("/m/inner", "tmpfs", "mine")
+    pid = bundle.started()
+    assert spaces_of(pid)["mount"] == spaces_of("self")["mount"]
+    assert os.readlink(f"/proc/{pid}/root") == str(bundle.root.resolve())
+    assert f"mine {bundle.root}/m/inner tmpfs" in pathlib.Path("/proc/self/mounts").read_text()
+    inside = bundle.call("exec", bundle.id, "sh", "-c", "ls /; pwd").stdout.split()
+    assert "bin" in inside and "usr" not in inside and inside[-1] == "/"
+    assert bundle.call("delete", "--force", bundle.id).returncode == 0
+    assert pathlib.Path("/proc/self/mounts").read_text() == before
+    bundle.mounts[-1]["type"] = "nosuchfs"
+    bundle.refuse("nosuchfs")
+    assert pathlib.Path("/proc/self/mounts").read_text() == before
+
+
+@pytest.mark.parametrize("change", [{"root": {"path": "rootfs", "readonly": True}}, {"linux": {"maskedPaths": ["/x"]}}, {"linux": {"readonlyPaths": ["/x"]}}, {"linux": {"rootfsPropagation": "shared"}}])
+def test_what_would_change_the_hosts_mounts_needs_a_mount_namespace(bundle, change):
+    bundle.drop_namespace("mount")
+    bundle.config["root"].update(change.get("root", {}))
+    bundle.linux.update(change.get("linux", {}))
+    bundle.refuse("mount namespace")
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mount"])
 def test_a_namespace_with_a_path_must_be_joined(bundle, other, kind):
     bundle.namespace(kind, f"/proc/{other}/ns/{KINDS[kind]}")

@@ -170,7 +170,7 @@ def test_notify_must_send_the_state_and_the_descriptor_once_and_close(bundle, ag
 def test_notify_of_a_call_that_the_runtime_itself_makes_stops_nobody(bundle, agent, call):
     bundle.linux["seccomp"] = profile({"names": [call, "mkdir"], "action": "SCMP_ACT_NOTIFY"}, listenerPath=agent.path)
     assert bundle.sh("echo fine") == "fine\n"
-    assert len(agent.states) == 1
+    wait_for(lambda: len(agent.states) == 1)
 
 
 def test_notify_holds_for_exec_with_a_state_of_its_own(bundle, agent):

@@ -22,21 +22,22 @@ step() {
   fi
 }
 
-# Adds the counts of a JUnit file to the totals, in place of the one of its step.
+# Adds the counts of JUnit files to the totals, in place of the one of their step.
 count_junit() {
   [ -f "$1" ] || return
-  read -r p f s < <(python3 - "$1" <<'PY'
+  read -r p f s < <(python3 - "$@" <<'PY'
 import sys, xml.etree.ElementTree as tree
 tests = failures = skipped = 0
-for suite in tree.parse(sys.argv[1]).getroot().iter("testsuite"):
-    tests += int(suite.get("tests", 0))
-    failures += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-    skipped += int(suite.get("skipped", 0)) + int(suite.get("disabled", 0) or 0)
+for file in sys.argv[1:]:
+    for suite in tree.parse(file).getroot().iter("testsuite"):
+        tests += int(suite.get("tests", 0))
+        failures += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped += int(suite.get("skipped", 0)) + int(suite.get("disabled", 0) or 0)
 print(tests - failures - skipped, failures, skipped)
 PY
 )
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-  printf '        %d passed, %d failed, %d skipped in %s\n' "$p" "$f" "$s" "$(basename "$1" .xml)"
+  printf '        %d passed, %d failed, %d skipped in %d files\n' "$p" "$f" "$s" $#
 }
 
 pattern=${1:-}
@@ -47,10 +48,11 @@ step build-release ./dev build release
 [ ${#failures[@]} -eq 0 ] || { echo "the build failed"; printf '%d passed, %d failed\n' "$passed" "$failed"; exit 1; }
 step unit ctest --test-dir build/debug --output-on-failure --output-junit "$PWD/build/results/unit.xml" --timeout 300
 step clients ./dev venv
-step whole build/venv/bin/pytest tests -q -x --maxfail=50 --timeout 300 -rs --junitxml build/results/whole.xml ${pattern:+-k "$pattern"}
+step whole tools/whole.sh "$pattern"
 count_junit build/results/unit.xml
-count_junit build/results/whole.xml
-grep -h '^SKIPPED' build/results/whole.log || true
+count_junit build/results/whole/*.xml
+sort -rn build/results/durations | head -n 8
+grep -h '^SKIPPED' build/results/whole/*.log || true
 
 echo
 [ ${#failures[@]} -eq 0 ] || echo "failed: ${failures[*]}"

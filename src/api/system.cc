@@ -6,6 +6,7 @@ namespace wharf::base {
 
 using api::Commit;
 using api::Component;
+using api::DiscoveredDevice;
 using api::Info;
 using api::PluginNames;
 using api::VersionInfo;
@@ -13,6 +14,12 @@ using api::VersionInfo;
 template <>
 struct Fields<Commit> {
   static constexpr auto table = std::make_tuple(field("ID", &Commit::id));
+};
+
+template <>
+struct Fields<DiscoveredDevice> {
+  static constexpr auto table = std::make_tuple(field("Source", &DiscoveredDevice::source),
+                                                field("ID", &DiscoveredDevice::id));
 };
 
 template <>
@@ -58,7 +65,9 @@ struct Fields<Info> {
       field("SecurityOptions", &Info::security_options),
       field("DefaultAddressPools", &Info::default_address_pools, Omit::Empty),
       field("FirewallBackend", &Info::firewall_backend, Omit::Empty),
-      field("CDISpecDirs", &Info::cdi_directories), field("Warnings", &Info::warnings));
+      field("CDISpecDirs", &Info::cdi_directories),
+      field("DiscoveredDevices", &Info::discovered_devices, Omit::Empty),
+      field("Warnings", &Info::warnings));
 };
 
 template <>
@@ -97,6 +106,7 @@ base::Json to_json(const Info& info, Version version) {
     }
   }
   if (version < Version{1, 49}) object.erase("FirewallBackend");
+  if (version < Version{1, 50}) object.erase("DiscoveredDevices");
   if (version < Version{1, 44}) {
     for (auto& [name, runtime] : object["Runtimes"].get_object())
       runtime.get_object().erase("status");

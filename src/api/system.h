@@ -23,6 +23,12 @@ struct PluginNames {
   std::vector<std::string> log;
 };
 
+/// What a driver of devices can give to containers.
+struct DiscoveredDevice {
+  std::string source;
+  std::string id;
+};
+
 /// The fields in Docker's order (moby api/types/system.Info).
 struct Info {
   std::string id;
@@ -82,6 +88,7 @@ struct Info {
   base::Json default_address_pools;
   base::Json firewall_backend;
   std::vector<std::string> cdi_directories;
+  std::vector<DiscoveredDevice> discovered_devices;
   std::optional<std::vector<std::string>> warnings;
 };
 

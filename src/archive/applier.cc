@@ -43,6 +43,18 @@ mode_t node_type(Type type) {
   return type == Type::BlockDevice ? S_IFBLK : S_IFIFO;
 }
 
+/// Docker's words.
+void move_owner(Entry& entry, const os::IdMaps& ids) {
+  if (ids.uids.empty()) return;
+  const auto moved = [&](const std::vector<os::IdRange>& map, std::uint32_t id) {
+    if (const auto outside = os::outside_id(map, id)) return *outside;
+    base::fail(base::Kind::InvalidArgument, "Container ID {} cannot be mapped to a host ID", id);
+  };
+  entry.uid = moved(ids.uids, entry.uid);
+  entry.gid = moved(ids.gids, entry.gid);
+  give_capability(entry, moved(ids.uids, 0));
+}
+
 }  // namespace
 
 Applier::Applier(const os::Fd& directory, const ApplyOptions& options)
@@ -96,6 +108,7 @@ Applied Applier::run(Source& source) {
       one.uid = options_.onto->uid;
       one.gid = options_.onto->gid;
     }
+    if (options_.onto) move_owner(one, options_.onto->ids);
     if (options_.record) tree_.set_ordinal(options_.record->contents());
     check_space(kEntryCost + one.size);
     entry(tar, one);

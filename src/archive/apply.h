@@ -18,6 +18,7 @@
 #include "archive/source.h"
 #include "archive/tar_record.h"
 #include "os/fd.h"
+#include "os/user_namespace.h"
 
 namespace wharf::archive {
 
@@ -31,6 +32,9 @@ struct Onto {
   uid_t uid = 0;
   gid_t gid = 0;
   bool keep_kinds = false;  ///< No directory takes the place of something else, nor the reverse.
+  /// Whose archive this is: owners are changed from what is seen inside to what the host has. Then
+  /// who applies it acts as the root of these maps (os::ActingAs).
+  os::IdMaps ids = {};
 };
 
 struct ApplyOptions {

@@ -17,7 +17,41 @@ std::array<timespec, 2> times_of(const Entry& entry) {
   return {time, time};
 }
 
+// struct vfs_ns_cap_data of <linux/capability.h>, little-endian: the third revision is the second
+// with the uid at its end.
+constexpr std::size_t kSecondSize = 20;
+constexpr std::size_t kThirdSize = 24;
+constexpr std::size_t kRevisionByte = 3;
+
+std::string* capability_of(Entry& entry, char revision, std::size_t size) {
+  for (auto& [name, value] : entry.xattrs) {
+    const bool fits = name == "security.capability" && value.size() == size;
+    if (fits && value[kRevisionByte] == revision) return &value;
+  }
+  return nullptr;
+}
+
+std::string bytes_of(std::uint32_t uid) {
+  std::string bytes;
+  for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(uid >> shift & 0xff);
+  return bytes;
+}
+
 }  // namespace
+
+void give_capability(Entry& entry, std::uint32_t uid) {
+  std::string* value = capability_of(entry, 2, kSecondSize);
+  if (!value) return;
+  (*value)[kRevisionByte] = 3;
+  *value += bytes_of(uid);
+}
+
+void take_capability(Entry& entry, std::uint32_t uid) {
+  std::string* value = capability_of(entry, 3, kThirdSize);
+  if (!value || !value->ends_with(bytes_of(uid))) return;
+  value->resize(kSecondSize);
+  (*value)[kRevisionByte] = 2;
+}
 
 bool allowed_xattr(std::string_view name) {
   return name.starts_with("user.") || name == "security.capability" ||

@@ -19,6 +19,12 @@ bool allowed_xattr(std::string_view name);
 /// many extended attributes were left out.
 std::uint64_t set_attributes(const os::Fd& file, const Entry& entry, mode_t mode_now);
 
+/// A file capability belongs to the user namespace of whose root it is (capabilities(7),
+/// "Namespaced file capabilities"). An archive has that of the host's root; these change it to that
+/// of `uid` and back. What is no capability of the expected kind stays.
+void give_capability(Entry& entry, std::uint32_t uid);
+void take_capability(Entry& entry, std::uint32_t uid);
+
 void set_time(const os::Fd& file, const Entry& entry);
 
 /// For what cannot be opened: links, devices, FIFOs. `name` is not followed.

@@ -28,7 +28,7 @@ bool vanished(int error_number) {
          error_number == ENXIO || error_number == ESTALE;
 }
 
-Entry entry_of(const struct stat& found, std::string name) {
+Entry plain_entry(const struct stat& found, std::string name) {
   Entry entry;
   entry.name = std::move(name);
   entry.mode = found.st_mode & 07777;
@@ -48,6 +48,10 @@ Entry entry_of(const struct stat& found, std::string name) {
     entry.type = Type::Directory;
   }
   return entry;
+}
+
+std::uint32_t root_of(const os::IdMaps& ids) {
+  return os::outside_id(ids.uids, 0).value_or(0);
 }
 
 void read_attributes(const os::Fd& file, Entry& entry) {
@@ -95,6 +99,14 @@ std::vector<std::string> names_in(const os::Fd& directory) {
   return names;
 }
 
+Entry Packer::entry_of(const struct stat& found, std::string name) const {
+  Entry entry = plain_entry(found, std::move(name));
+  if (!ids_) return entry;
+  entry.uid = os::inside_id(ids_->uids, entry.uid).value_or(os::kOverflowId);
+  entry.gid = os::inside_id(ids_->gids, entry.gid).value_or(os::kOverflowId);
+  return entry;
+}
+
 void Packer::tree(const os::Fd& directory_fd, const std::string& name) {
   const struct stat found = os::status(directory_fd);
   if (!name.empty()) directory(directory_fd, found, name);
@@ -126,6 +138,7 @@ void Packer::members(const os::Fd& directory_fd, const std::string& prefix, int 
 void Packer::directory(const os::Fd& fd, const struct stat& found, const std::string& name) {
   Entry entry = entry_of(found, name);
   read_attributes(fd, entry);
+  if (ids_) take_capability(entry, root_of(*ids_));
   tar_.entry(entry);
 }
 
@@ -175,6 +188,7 @@ void Packer::file(const os::Fd& parent, const std::string& name, Entry entry) {
   fresh.size = static_cast<std::uint64_t>(now.st_size);
   if (is_known(now, fresh)) return tar_.entry(fresh);
   read_attributes(opened, fresh);
+  if (ids_) take_capability(fresh, root_of(*ids_));
   tar_.entry(fresh);
   if (on_content_ && fresh.size > 0) on_content_(fresh.name, fresh.size);
   content(opened, fresh.size);

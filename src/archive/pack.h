@@ -20,6 +20,7 @@
 
 #include "archive/tar_writer.h"
 #include "os/fd.h"
+#include "os/user_namespace.h"
 
 namespace wharf::archive {
 
@@ -28,7 +29,9 @@ inline constexpr int kMaxPackedDepth = 1024;
 
 class Packer {
  public:
-  explicit Packer(TarWriter& tar) : tar_(tar), buffer_(kBufferBytes) {}
+  /// With `ids`, owners are told as who has these maps sees them.
+  explicit Packer(TarWriter& tar, const os::IdMaps* ids = nullptr)
+      : tar_(tar), ids_(ids), buffer_(kBufferBytes) {}
 
   /// Hears of every file whose content comes next, with its name in the archive and its size.
   void on_content(std::function<void(const std::string& name, std::uint64_t size)> hook) {
@@ -52,7 +55,10 @@ class Packer {
   bool is_known(const struct stat& found, Entry& entry);
   void content(const os::Fd& file, std::uint64_t size);
 
+  Entry entry_of(const struct stat& found, std::string name) const;
+
   TarWriter& tar_;
+  const os::IdMaps* ids_;
   std::function<void(const std::string&, std::uint64_t)> on_content_;
   std::vector<char> buffer_;
   /// What has more than one name, and the first of them.

@@ -8,10 +8,11 @@
 #include <string_view>
 
 #include "base/failure.h"
+#include "cgroup/scope.h"
 
 namespace wharf::cgroup {
 
-using base::Failure;
+struct Hierarchies;
 
 /// What a control file can say at once; the longest read here is memory.stat.
 using FileText = base::Text<8191>;
@@ -28,6 +29,10 @@ bool read_value(int directory, const char* file, base::Writer& into);
 bool read_number(int directory, const char* file, std::int64_t& value);
 /// The number behind `key` in a file of "key value" lines; 0 when there is none.
 std::uint64_t read_keyed(int directory, const char* file, std::string_view key);
+
+/// Where systemd's own tree begins below the mount points, "" but in a container: the place of
+/// process 1 without its init.scope.
+void put_systemd_root(const Hierarchies& hierarchies, base::Writer& into);
 
 bool exists(int directory, const char* file);
 

@@ -158,4 +158,25 @@ bool discover(Hierarchies& hierarchies, base::Failure& failure) {
   return read_own_places(hierarchies) || failure.because_of_errno("read /proc/self/cgroup");
 }
 
+void put_systemd_root(const Hierarchies& hierarchies, base::Writer& into) {
+  constexpr std::string_view kInit = "/init.scope";
+  const std::string_view tree = hierarchies.unified ? "" : "name=systemd";
+  FileText text;
+  if (!read_value(AT_FDCWD, "/proc/1/cgroup", text)) return;
+  std::string_view rest = text.view();
+  while (!rest.empty()) {
+    std::string_view line = base::split(rest, '\n');
+    base::split(line, ':');
+    if (base::split(line, ':') != tree) continue;
+    if (line.ends_with(kInit)) line.remove_suffix(kInit.size());
+    for (const Hierarchy& one : hierarchies.list()) {
+      const std::string_view root = one.mount_root.view();
+      const bool below = one.controllers.view() == tree && root != "/" && line.starts_with(root);
+      if (below) line.remove_prefix(root.size());
+    }
+    if (line != "/") into.put(line);
+    return;
+  }
+}
+
 }  // namespace wharf::cgroup

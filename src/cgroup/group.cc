@@ -12,6 +12,8 @@ namespace wharf::cgroup {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
+/// How long systemd may take to forget a scope that could not be used.
+constexpr int kStopMs = 5000;
 constexpr std::string_view kWanted[] = {"cpuset",  "cpu",  "io",   "memory",
                                         "hugetlb", "pids", "rdma", "misc"};
 
@@ -131,6 +133,13 @@ void sleep_ms(long milliseconds) {
 bool Group::path_in(std::size_t index, base::Writer& into) const {
   const Hierarchy& hierarchy = hierarchies_->all[index];
   into.put(hierarchy.mount_point.view());
+  if (manager_ == Manager::Systemd) {
+    Scope scope;
+    Failure ignored;  // place() has seen that it is one.
+    into.put(systemd_root_.view());
+    if (scope.parse(path_.view(), ignored)) scope.put_path(into);
+    return !into.truncated();
+  }
   if (!path_.view().starts_with('/')) into.put(hierarchy.own.view());
   while (into.view().ends_with('/')) into.shorten(into.size() - 1);
   std::string_view rest = path_.view();
@@ -141,11 +150,21 @@ bool Group::path_in(std::size_t index, base::Writer& into) const {
   return !into.truncated();
 }
 
-bool Group::place(const Hierarchies& hierarchies, std::string_view path, Failure& failure) {
+bool Group::place(const Hierarchies& hierarchies, std::string_view path, Failure& failure,
+                  Manager manager) {
   close();
   path_.clear();
   path_.put(path);
   hierarchies_ = &hierarchies;
+  manager_ = manager;
+  if (manager == Manager::Systemd) {
+    Scope scope;
+    systemd_root_.clear();
+    put_systemd_root(hierarchies, systemd_root_);
+    const bool whole = !path_.truncated() && !systemd_root_.truncated();
+    return scope.parse(path, failure) &&
+           (whole || failure.because("cgroup: path too long: ", path));
+  }
   // The root of a hierarchy is never a container's: its limits and its end are the machine's.
   const bool root = path.find_first_not_of("/.") == path.npos;
   if (root || path_.truncated() || !is_plain(path)) {
@@ -169,12 +188,36 @@ bool Group::make(Failure& failure) {
   return failure.because("cgroup: ", path_.view(), " is not empty");
 }
 
+bool Group::make_scope(pid_t pid, const oci::Resources& resources, Failure& failure) {
+  Scope scope;
+  if (!scope.parse(path_.view(), failure) ||
+      !scope.start(pid, resources, hierarchies_->unified, failure)) {
+    return false;
+  }
+  bool fine = true;
+  for (std::size_t i = 0; fine && i < count(); ++i) {
+    const Hierarchy& hierarchy = hierarchies_->all[i];
+    base::PathText full;
+    fine = path_in(i, full) || failure.because("cgroup: path too long: ", path_.view());
+    // systemd's own tree is systemd's alone. On v2 the parents hand down what it does not use.
+    if (fine && hierarchy.controllers.view() != "name=systemd")
+      fine = make_path(hierarchy, hierarchies_->unified, full, failure);
+    if (!fine) break;
+    directories_[i] = open_directory(full.c_str());
+    fine = directories_[i] >= 0 || failure.because_of_errno("cgroup: open ", full.view());
+  }
+  if (fine) return true;
+  if (directories_[0] < 0) scope.stop(kStopMs);  // remove() would not see it.
+  return false;
+}
+
 bool Group::create(const Hierarchies& hierarchies, std::string_view path, Failure& failure) {
   return place(hierarchies, path, failure) && make(failure);
 }
 
-bool Group::open(const Hierarchies& hierarchies, std::string_view path, Failure& failure) {
-  if (!place(hierarchies, path, failure)) return false;
+bool Group::open(const Hierarchies& hierarchies, std::string_view path, Failure& failure,
+                 Manager manager) {
+  if (!place(hierarchies, path, failure, manager)) return false;
   for (std::size_t i = 0; i < count(); ++i) {
     base::PathText full;
     if (path_in(i, full)) directories_[i] = open_directory(full.c_str());
@@ -230,8 +273,19 @@ std::size_t Group::pids(std::span<pid_t> into) const {
   return list.count;
 }
 
+bool Group::is_there() const {
+  for (const int directory : directories_) {
+    if (directory >= 0) return true;
+  }
+  return false;
+}
+
 bool Group::remove(int patience_ms, Failure& failure) {
   constexpr int kStepMs = 2;
+  if (manager_ == Manager::Systemd && is_there()) {
+    Scope scope;
+    if (scope.parse(path_.view(), failure)) scope.stop(patience_ms);
+  }
   for (std::size_t i = 0; i < count(); ++i) {
     base::PathText path;
     if (directories_[i] < 0 || !path_in(i, path)) continue;

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "base/failure.h"
+#include "cgroup/scope.h"
 #include "oci/resources.h"
 
 namespace wharf::cgroup {
@@ -59,15 +60,21 @@ class Group {
   Group& operator=(const Group&) = delete;
 
   /// Makes the directories. `path` is the OCI cgroupsPath: absolute is counted from the root
-  /// of each hierarchy, relative from the caller's own cgroup; parents are made too.
+  /// of each hierarchy, relative from the caller's own cgroup; parents are made too. Systemd's
+  /// is "slice:prefix:name".
   bool create(const Hierarchies& hierarchies, std::string_view path, base::Failure& failure);
 
   /// The two halves of create(): says where, and makes it. Between them path_in() holds.
-  bool place(const Hierarchies& hierarchies, std::string_view path, base::Failure& failure);
+  bool place(const Hierarchies& hierarchies, std::string_view path, base::Failure& failure,
+             Manager manager = Manager::Files);
   bool make(base::Failure& failure);
+  /// In place of make() where systemd manages: it needs the first process, and moves it in. The
+  /// hierarchies that systemd leaves alone get their directories from us, and the process by add().
+  bool make_scope(pid_t pid, const oci::Resources& resources, base::Failure& failure);
 
   /// Opens directories that exist; hierarchies where it does not are skipped.
-  bool open(const Hierarchies& hierarchies, std::string_view path, base::Failure& failure);
+  bool open(const Hierarchies& hierarchies, std::string_view path, base::Failure& failure,
+            Manager manager = Manager::Files);
 
   /// Writes the limits; devices too (v1: the device files, v2: a BPF program).
   bool apply(const oci::Resources& resources, base::Failure& failure);
@@ -96,8 +103,8 @@ class Group {
   /// ran out; -1 without a memory controller. The caller owns it.
   int oom_event() const;
 
-  /// Deletes the directories, children first; waits up to `patience_ms` for processes that are
-  /// still ending.
+  /// Deletes the directories, children first, and systemd's scope; waits up to `patience_ms` for
+  /// processes that are still ending.
   bool remove(int patience_ms, base::Failure& failure);
 
   /// Where the group is in one hierarchy, such as "/sys/fs/cgroup/memory/docker/ab12"; empty
@@ -108,15 +115,22 @@ class Group {
   std::size_t count() const { return hierarchies_ == nullptr ? 0 : hierarchies_->count; }
   const Hierarchies* hierarchies() const { return hierarchies_; }
   int directory_at(std::size_t index) const { return directories_[index]; }
+  /// As it was given, so that another Group can open it.
   std::string_view path() const { return path_.view(); }
+  Manager manager() const { return manager_; }
   /// The directory's full path in the hierarchy of this index; false when it is too long.
   bool path_in(std::size_t index, base::Writer& into) const;
 
   void close();
 
  private:
+  bool is_there() const;
+
   const Hierarchies* hierarchies_ = nullptr;
+  Manager manager_ = Manager::Files;
   base::Text<1023> path_;
+  /// Where systemd's tree begins below the mount points.
+  base::Text<255> systemd_root_;
   std::array<int, kMaxHierarchies> directories_;
 };
 

@@ -39,6 +39,12 @@ bool Group::apply(const oci::Resources& resources, Failure& failure) {
 }
 
 bool Group::update(const oci::Resources& resources, Failure& failure) {
+  // First, for the files are exact where systemd rounds.
+  Scope scope;
+  if (manager_ == Manager::Systemd && !(scope.parse(path_.view(), failure) &&
+                                        scope.update(resources, hierarchies_->unified, failure))) {
+    return false;
+  }
   return hierarchies_->unified ? apply_v2(*this, resources, Phase::Update, failure)
                                : apply_v1(*this, resources, Phase::Update, failure);
 }

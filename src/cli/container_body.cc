@@ -186,7 +186,9 @@ void check_modes(const ContainerOptions& o) {
   if (!host_or_empty(o.pid) && !of_container)
     base::fail(Kind::InvalidArgument, "--pid: invalid PID mode");
   if (!host_or_empty(o.uts)) base::fail(Kind::InvalidArgument, "--uts: invalid UTS mode");
-  if (!host_or_empty(o.userns)) base::fail(Kind::InvalidArgument, "--userns: invalid USER mode");
+  // Docker takes "host" alone; containers of this engine can have ids of their own.
+  if (!host_or_empty(o.userns) && !o.userns.starts_with("auto:") && o.userns != "auto")
+    base::fail(Kind::InvalidArgument, "--userns: invalid USER mode");
   if (!host_or_empty(o.cgroupns) && o.cgroupns != "private") {
     base::fail(Kind::InvalidArgument, "--cgroupns: invalid CGROUP mode");
   }

@@ -7,6 +7,7 @@
 #include "container/checks.h"
 #include "container/merge.h"
 #include "container/sharing.h"
+#include "container/user_space.h"
 
 namespace wharf::container {
 
@@ -71,8 +72,14 @@ void Amendment::apply_at_rest() {
 }
 
 void Amendment::apply(Run& run) {
-  if (const os::Fd rootfs = run.copy_of(run.rootfs)) copy_up(rootfs);
-  live_.emplace(state_, run, mounts_);
+  const auto ids = ids_of_running(run);
+  if (ids) {
+    // Its root shows the ids that it has on the host; volumes have those that it sees.
+    copy_up(state_.services.layers.mount_image(layers_of(record_)).fd());
+  } else if (const os::Fd rootfs = run.copy_of(run.rootfs)) {
+    copy_up(rootfs);
+  }
+  live_.emplace(state_, run, mounts_, ids ? &*ids : nullptr);
   if (!ports_) return;
   state_.services.networks.publish(run.sandbox, *ports_);
   published_ = &run;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "container/capabilities.h"
+#include "container/id_blocks.h"
 #include "container/signals.h"
 #include "network/request.h"
 
@@ -123,6 +124,26 @@ void check_config(const api::ContainerConfig& config) {
   if (config.healthcheck) check_healthcheck(*config.healthcheck);
 }
 
+void check_user_namespace(const api::HostConfig& host, const Settings& settings) {
+  const std::string& mode = host.userns_mode;
+  if (mode == "host") return;
+  // Docker: any other word means what no word means.
+  if (!automatic_size(mode) && !settings.remap) return;
+  if (host.privileged) {
+    base::fail(Kind::InvalidArgument,
+               "privileged mode is incompatible with user namespaces.  You must run the container "
+               "in the host namespace when running privileged mode");
+  }
+  if (host.network_mode == "host") {
+    base::fail(Kind::InvalidArgument,
+               "cannot share the host's network namespace when user namespaces are enabled");
+  }
+  if (host.pid_mode == "host") {
+    base::fail(Kind::InvalidArgument,
+               "cannot share the host PID namespace when user namespaces are enabled");
+  }
+}
+
 void check_restart_policy(const api::RestartPolicy& policy) {
   const bool negative = policy.maximum_retry_count < 0;
   const std::string& name = policy.name;
@@ -145,7 +166,12 @@ void check_restart_policy(const api::RestartPolicy& policy) {
              negative ? " and cannot be negative" : "");
 }
 
-void check_host(api::HostConfig& host, Warnings& warnings) {
+bool names_slice(std::string_view cgroup_parent) {
+  constexpr std::string_view kSuffix = ".slice";
+  return cgroup_parent.size() > kSuffix.size() && cgroup_parent.ends_with(kSuffix);
+}
+
+void check_host(api::HostConfig& host, const Settings& settings, Warnings& warnings) {
   const std::string& policy = host.restart_policy.name;
   if (host.auto_remove && !policy.empty() && policy != "no") {
     base::fail(Kind::InvalidArgument, "can't create 'AutoRemove' container with restart policy");
@@ -166,6 +192,8 @@ void check_host(api::HostConfig& host, Warnings& warnings) {
     base::fail(Kind::InvalidArgument, "Invalid value {}, range for oom score adj is [-1000, 1000]",
                host.oom_score_adj);
   }
+  if (settings.systemd_cgroups && !host.cgroup_parent.empty() && !names_slice(host.cgroup_parent))
+    base::fail(Kind::InvalidArgument, "{}", kNoSlice);
   check_runtime(host);
   check_unsupported(host, warnings);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/container.h"
@@ -22,7 +23,15 @@ void adjust(api::CreateRequest& request, const api::Version& version, const Sett
 void check_config(const api::ContainerConfig& config);
 
 /// Changes what Docker changes: what this kernel cannot do is dropped with a warning.
-void check_host(api::HostConfig& host, Warnings& warnings);
+void check_host(api::HostConfig& host, const Settings& settings, Warnings& warnings);
+
+/// Docker: what is in the slice's name beside its ending is looked at by systemd.
+inline constexpr const char* kNoSlice =
+    R"(cgroup-parent for systemd cgroup should be a valid slice named as "xxx.slice")";
+bool names_slice(std::string_view cgroup_parent);
+
+/// What cannot be had together with a user namespace; `settings` say whether it would have one.
+void check_user_namespace(const api::HostConfig& host, const Settings& settings);
 
 /// The part of check_host() that update shares.
 void check_resources(api::Resources& resources, Warnings& warnings);

@@ -49,6 +49,7 @@ struct Run {
   network::Sandbox sandbox;  ///< Touched only by who holds the Turn.
   supervise::Task task;
   base::Time started_at;
+  std::optional<bool> has_user_namespace;  ///< Of one that was taken over the kernel is asked.
   std::mutex endpoints_mutex;  ///< Guards the copies below.
   std::string sandbox_id;
   std::vector<network::EndpointInfo> endpoints;

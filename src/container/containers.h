@@ -180,6 +180,8 @@ class Containers {
   };
   std::vector<User> users_of_image(std::string_view image_id) const;
   Counts count() const;
+  /// Whether containers are in a user namespace unless they say otherwise.
+  bool remaps_ids() const;
 
   struct State;
 

@@ -85,10 +85,10 @@ class Chunks {
 
 /// Runs `pack(packer)` into `sink`.
 template <class Pack>
-void send_tar(const Sink& sink, Pack pack) {
+void send_tar(const Sink& sink, const os::IdMaps* ids, Pack pack) {
   Chunks chunks(sink);
   archive::TarWriter tar([&](std::string_view bytes) { chunks.write(bytes); });
-  archive::Packer packer(tar);
+  archive::Packer packer(tar, ids);
   pack(packer);
   tar.finish();
   chunks.flush();
@@ -112,7 +112,7 @@ class PathArchive final : public Archive {
     const std::string opened = is_directory_ ? path_ : path_.substr(0, slash + 1);
     const os::Fd directory = os::open_in_root(view_.root(), opened, O_RDONLY | O_DIRECTORY);
     state_.publish(record_, "archive-path");
-    send_tar(sink, [&](archive::Packer& packer) {
+    send_tar(sink, view_.ids(), [&](archive::Packer& packer) {
       if (is_directory_) {
         packer.tree(directory, stat_.name);
       } else {
@@ -140,7 +140,7 @@ class RootArchive final : public Archive {
   void send(const Sink& sink) override {
     const os::Fd root = os::open_in_root(view_.root(), "/", O_RDONLY | O_DIRECTORY);
     state_.publish(record_, "export");
-    send_tar(sink, [&](archive::Packer& packer) { packer.tree(root, ""); });
+    send_tar(sink, view_.ids(), [&](archive::Packer& packer) { packer.tree(root, ""); });
   }
 
  private:
@@ -232,6 +232,7 @@ void Containers::extract(std::string_view name, const ExtractOptions& options,
   check_writable(record, container->view(), followed);
   onto.below = followed.substr(1);
   onto.keep_kinds = options.keep_kinds;
+  if (const os::IdMaps* ids = view.ids()) onto.ids = *ids;
   if (options.copy_owner && !record.config.user.empty()) {
     const Identity identity = find_identity(view.root(), record.config.user, {});
     onto.set_owner = true;

@@ -179,13 +179,16 @@ Record new_record(const image::Image& image, api::CreateRequest& request) {
   return record;
 }
 
-void write_row(Containers::State& state, const Record& record) {
-  const std::string text = base::to_text(to_json(record));
+void write_row(Containers::State& state, Record& record) {
   const std::vector<base::Digest> layers = layers_of(record);
+  const auto own_ids = automatic_size(record.host.userns_mode);
   state.services.database.write(
       [&](store::Transaction& transaction) {
+        if (own_ids) record.ids = choose_block(transaction, state.settings.id_pool, *own_ids);
+        const std::string text = base::to_text(to_json(record));
         transaction.run("INSERT INTO containers(id, name, created, record) VALUES(?, ?, ?, ?)",
                         {record.id, record.name, record.created.unix_ns, text});
+        if (record.ids) keep_block(transaction, record.id, *record.ids);
         if (record.build_step) return;
         state.services.layers.hold(transaction, "container:" + record.id, layers);
       },
@@ -199,7 +202,8 @@ api::CreateResponse Containers::create(api::CreateRequest request, const CreateO
   api::CreateResponse response;
   adjust(request, options.version, state.settings, response.warnings);
   check_config(request);
-  check_host(*request.host_config, response.warnings);
+  check_host(*request.host_config, state.settings, response.warnings);
+  check_user_namespace(*request.host_config, state.settings);
   resolve_mode(state, request.host_config->pid_mode, false);
   resolve_mode(state, request.host_config->ipc_mode, false);
   resolve_mode(state, request.host_config->network_mode, true);

@@ -61,10 +61,9 @@ supervise::Events Containers::State::events_of(const ContainerPointer& container
       if (const auto alive = weak.lock()) publish(alive->record(), "oom");
     });
   };
+  // But for this: it only tells, and there are many where health is checked.
   events.exec_exited = [this, weak](const supervise::ExecExit& exit) {
-    jobs.run([this, weak, exit] {
-      if (const auto alive = weak.lock()) exec_ended(*alive, exit);
-    });
+    if (const auto alive = weak.lock()) exec_ended(*alive, exit);
   };
   return events;
 }

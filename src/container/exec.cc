@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/time.h"
 #include "container/detach_keys.h"
 #include "container/exec_start.h"
 #include "container/spec.h"
@@ -21,8 +22,12 @@ using base::Kind;
 /// How long the end of a container takes whose pid namespace takes no more processes.
 constexpr std::chrono::milliseconds kEndPatience{500};
 
-/// An exec that has ended is forgotten after this.
-constexpr std::chrono::minutes kRemembered{5};
+/// As many of the digits of its id are the number that an exec has in its task.
+constexpr int kTaskDigits = 15;
+
+/// An exec that has ended is forgotten when another ends after this, or after so many others.
+constexpr std::int64_t kRememberedNs = 5 * 60 * 1'000'000'000LL;
+constexpr std::size_t kMostRemembered = 500;
 
 std::string command_text(const api::ExecCreateRequest& request) {
   return base::join(request.cmd.value_or(std::vector<std::string>{}), " ");
@@ -41,6 +46,26 @@ std::shared_ptr<Run> run_for_exec(const Container& container) {
   auto run = view.run();
   if (!run) base::fail(Kind::Conflict, "container {} is not running", container.id);
   return run;
+}
+
+Identity identity_for_exec(Run& run, const Record& record, const api::ExecCreateRequest& request) {
+  const os::Fd rootfs = run.copy_of(run.rootfs);
+  if (!rootfs.valid()) base::fail(Kind::Conflict, "container {} is not running", record.id);
+  if (!request.user.empty()) return find_identity(rootfs, request.user, {});
+  return find_identity(rootfs, record.config.user,
+                       record.host.group_add.value_or(std::vector<std::string>{}));
+}
+
+std::string process_for_exec(const std::shared_ptr<const Record>& record, const Settings& settings,
+                             const Exec& exec) {
+  const bool prepared = exec.prepared && exec.prepared->record == record;
+  if (prepared && !exec.prepared->process_json.empty()) return exec.prepared->process_json;
+  const std::string& working_dir =
+      exec.request.working_dir.empty() ? record->config.working_dir : exec.request.working_dir;
+  std::string text = base::to_text(
+      build_exec_process(*record, settings, exec.request, exec.identity, working_dir));
+  if (prepared) exec.prepared->process_json = text;
+  return text;
 }
 
 /// The container ended while the exec was about to join it: its namespaces are gone (ESRCH), its
@@ -72,6 +97,13 @@ void Exec::ended(int code) {
   stage = Stage::Ended;
   exit_code = code;
   changed.notify_all();
+  const std::uint64_t one = 1;
+  if (bell) static_cast<void>(WHARF_CALL(write, bell->get(), &one, sizeof one));
+}
+
+bool Exec::has_no_bell() const {
+  const std::lock_guard lock(mutex);
+  return bell == nullptr;
 }
 
 bool Exec::has_ended() const {
@@ -111,28 +143,29 @@ std::vector<std::string> Containers::State::execs_of(const std::string& containe
 }
 
 std::string Containers::State::make_exec(Container& container,
-                                         const api::ExecCreateRequest& request) {
+                                         const api::ExecCreateRequest& request,
+                                         const std::shared_ptr<PreparedExec>& prepared) {
   const auto run = run_for_exec(container);
-  const os::Fd rootfs = run->copy_of(run->rootfs);
-  if (!rootfs.valid()) base::fail(Kind::Conflict, "container {} is not running", container.id);
+  const auto held = container.shared_record();
   auto exec = std::make_shared<Exec>();
   exec->detach_keys = parse_detach_keys(request.detach_keys);
-  const Record record = container.record();
   exec->id = base::random_id();
-  std::from_chars(exec->id.data(), exec->id.data() + 15, exec->task_exec, 16);
+  std::from_chars(exec->id.data(), exec->id.data() + kTaskDigits, exec->task_exec, 16);
   exec->container_id = container.id;
   exec->run = run->number;
   exec->request = request;
-  const std::string& user = request.user.empty() ? record.config.user : request.user;
-  exec->identity = find_identity(rootfs, user,
-                                 request.user.empty()
-                                     ? record.host.group_add.value_or(std::vector<std::string>{})
-                                     : std::vector<std::string>{});
+  exec->prepared = prepared;
+  if (prepared && prepared->record == held) {
+    exec->identity = prepared->identity;
+  } else {
+    exec->identity = identity_for_exec(*run, *held, request);
+    if (prepared) *prepared = {held, exec->identity, ""};
+  }
   {
     const std::lock_guard lock(execs_mutex);
     execs[exec->id] = exec;
   }
-  publish(record, "exec_create: " + command_text(request), {{"execID", exec->id}});
+  publish(*held, "exec_create: " + command_text(request), {{"execID", exec->id}});
   return exec->id;
 }
 
@@ -142,9 +175,7 @@ supervise::Exec Containers::State::start_exec(Exec& exec, const api::ExecStartRe
   const auto run = run_for_exec(*container);
   if (run->number != exec.run) base::fail(Kind::NotFound, "No such exec instance: {}", exec.id);
   exec.begin();
-  const Record record = container->record();
-  const std::string working_dir =
-      exec.request.working_dir.empty() ? record.config.working_dir : exec.request.working_dir;
+  const auto held = container->shared_record();
   supervise::ExecRequest asked;
   asked.id = exec.task_exec;
   asked.tty = exec.request.tty;
@@ -153,10 +184,9 @@ supervise::Exec Containers::State::start_exec(Exec& exec, const api::ExecStartRe
   if (size && size->size() == 2) {
     asked.window = {static_cast<std::uint16_t>((*size)[0]), static_cast<std::uint16_t>((*size)[1])};
   }
-  publish(record, "exec_start: " + command_text(exec.request), {{"execID", exec.id}});
+  publish(*held, "exec_start: " + command_text(exec.request), {{"execID", exec.id}});
   try {
-    asked.process_json = base::to_text(
-        build_exec_process(record, settings, exec.request, exec.identity, working_dir));
+    asked.process_json = process_for_exec(held, settings, exec);
     supervise::Exec started = run->task.exec(asked);
     exec.started(started.pid);
     return started;
@@ -184,15 +214,29 @@ void Containers::State::exec_ended(Container& container, const supervise::ExecEx
   std::shared_ptr<Exec> ended;
   {
     const std::lock_guard lock(execs_mutex);
-    for (const auto& [id, exec] : execs) {
-      if (exec->container_id == container.id && exec->task_exec == exit.exec) ended = exec;
-    }
+    const auto found = execs.lower_bound(fmt::format("{:0{}x}", exit.exec, kTaskDigits));
+    const bool ours = found != execs.end() && found->second->task_exec == exit.exec &&
+                      found->second->container_id == container.id;
+    if (ours) ended = found->second;
   }
   if (!ended) return;  // A daemon before this one started it.
-  ended->ended(exit.code);
-  publish(container.record(), "exec_die",
+  publish(*container.shared_record(), "exec_die",
           {{"execID", ended->id}, {"exitCode", std::to_string(exit.code)}});
-  jobs.run_after(kRemembered, [this, id = ended->id] { forget_exec(id); });
+  const bool to_forget = ended->has_no_bell();
+  ended->ended(exit.code);
+  if (!to_forget) return;
+  const std::lock_guard lock(execs_mutex);
+  remember_exec_locked(ended->id);
+}
+
+/// For its client to ask about: for some minutes, and no more than so many.
+void Containers::State::remember_exec_locked(const std::string& id) {
+  const std::int64_t now = base::monotonic_ns();
+  ended_execs.emplace_back(now, id);
+  while (ended_execs.size() > kMostRemembered || now - ended_execs.front().first > kRememberedNs) {
+    execs.erase(ended_execs.front().second);
+    ended_execs.pop_front();
+  }
 }
 
 void Containers::State::execs_ended(Container& container) {
@@ -203,11 +247,13 @@ void Containers::State::execs_ended(Container& container) {
     const std::lock_guard exec_lock(exec->mutex);
     return exec->stage == Exec::Stage::Created;
   });
+  std::vector<std::string> gone;
   for (const auto& [id, exec] : execs) {
     if (exec->container_id != container.id || exec->has_ended()) continue;
     exec->ended(137);
-    jobs.run_after(kRemembered, [this, forget = id] { forget_exec(forget); });
+    gone.push_back(id);
   }
+  for (const std::string& id : gone) remember_exec_locked(id);
 }
 
 api::ExecInspect Containers::inspect_exec(std::string_view id) {

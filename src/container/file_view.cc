@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "container/first_files.h"
 #include "container/mount_sources.h"
+#include "container/user_space.h"
 #include "os/file.h"
 #include "os/namespace.h"
 
@@ -61,12 +62,27 @@ void set_laid_out(const Containers::State& state, const Record& record) {
 }
 
 /// Once for a container: what Docker makes when it creates one.
-void lay_out(const Containers::State& state, const Record& record, const os::Fd& root) {
+void lay_out(const Containers::State& state, const Record& record, const os::Fd& root,
+             const os::IdMaps* ids) {
+  const auto acting = os::acting_as(ids);
   make_first_files(root);
   for (const MountSpec& mount : in_order(record)) {
     make_mount_point(root, mount.destination, is_directory(state, mount));
   }
   set_laid_out(state, record);
+}
+
+/// The ids of a container, running or not.
+std::optional<os::IdSpace> ids_of(const Containers::State& state, const Container& container,
+                                  const Record& record) {
+  if (const auto run = container.view().run()) {
+    try {
+      return ids_of_running(*run);
+    } catch (const base::Error&) {
+      // It is ending this moment.
+    }
+  }
+  return ids_at_rest(state.settings, record);
 }
 
 bool is_laid_out(const Containers::State& state, const Record& record) {
@@ -80,7 +96,9 @@ FileView FileView::open(Containers::State& state, const ContainerPointer& contai
   const Record record = container->record();
   FileView view;
   try {
-    if (purpose != Purpose::RootOnly) view.pieces_ = find_pieces(state, record, purpose);
+    view.ids_ = ids_of(state, *container, record);
+    if (purpose != Purpose::RootOnly)
+      view.pieces_ = find_pieces(state, record, purpose, view.space());
     if (!view.take_running(state, *container, record)) {
       view.take_stopped(state, container, record, purpose);
     }
@@ -95,7 +113,8 @@ FileView FileView::open(Containers::State& state, const ContainerPointer& contai
 
 /// All that is mounted in the container, outer ones first.
 std::vector<FileView::Piece> FileView::find_pieces(const Containers::State& state,
-                                                   const Record& record, Purpose purpose) {
+                                                   const Record& record, Purpose purpose,
+                                                   const os::IdSpace* ids) {
   std::vector<Piece> pieces;
   for (const MountSpec& mount : in_order(record)) {
     if (mount.type == MountSpec::Type::Tmpfs) {
@@ -103,7 +122,7 @@ std::vector<FileView::Piece> FileView::find_pieces(const Containers::State& stat
       continue;
     }
     try {
-      os::DetachedMount source = mount_source(state, mount);
+      os::DetachedMount source = mount_source(state, mount, ids);
       if (!mount.writable) {
         const bool all = mount.recursive && mount.read_only_recursive;
         source.set_flags({.read_only = true}, all ? os::Depth::Recursive : os::Depth::TopOnly);
@@ -126,7 +145,9 @@ std::vector<FileView::Piece> FileView::find_pieces(const Containers::State& stat
                     [&](const MountSpec& mount) { return mount.destination == destination; });
     if (replaced || !std::filesystem::exists(files / name)) continue;
     const os::Fd file = os::open_file(files / name, O_PATH | O_NOFOLLOW);
-    pieces.push_back({destination, os::DetachedMount::bind(file, os::Depth::TopOnly), false});
+    os::DetachedMount source = os::DetachedMount::bind(file, os::Depth::TopOnly);
+    if (ids) source.map_ids(ids->user, os::Depth::TopOnly);
+    pieces.push_back({destination, std::move(source), false});
   }
   return pieces;
 }
@@ -187,6 +208,7 @@ bool FileView::take_running(Containers::State& state, Container& container, cons
     return take_running(state, container, record);
   }
   if (!is_laid_out(state, record) && !record.host.readonly_rootfs) {
+    const auto acting = os::acting_as(ids());
     make_first_files(root_->fd());
     set_laid_out(state, record);
   }
@@ -208,13 +230,14 @@ void FileView::take_stopped(Containers::State& state, const ContainerPointer& co
     // Made again where a power loss takes it: nothing here needs to wait for the disk.
     layer::MountOptions options;
     options.discardable = !change;
+    options.ids = space();
     os::DetachedMount mount = layers.mount(record.id, diff_ids, options);
-    lay_out(state, record, mount.fd());
+    lay_out(state, record, mount.fd(), ids());
     if (change) root_ = std::move(mount);
   }
   if (!change) {
     turn_.reset();
-    root_ = layers.mount_at_rest(record.id, diff_ids);
+    root_ = layers.mount_at_rest(record.id, diff_ids, space());
   }
   assemble(state.directory(record.id));
 }

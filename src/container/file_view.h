@@ -16,6 +16,7 @@
 #include "container/container.h"
 #include "container/state.h"
 #include "os/mount.h"
+#include "os/user_namespace.h"
 
 namespace wharf::container {
 
@@ -33,6 +34,10 @@ class FileView {
 
   const os::Fd& root() const { return root_->fd(); }
 
+  /// Of a container in a user namespace: its files have the ids that they have for the host, and
+  /// these say which the container sees. Else null.
+  const os::IdMaps* ids() const { return ids_ ? &ids_->maps : nullptr; }
+
  private:
   struct Piece {
     std::string destination;
@@ -42,13 +47,15 @@ class FileView {
   FileView() = default;
 
   static std::vector<Piece> find_pieces(const Containers::State& state, const Record& record,
-                                        Purpose purpose);
+                                        Purpose purpose, const os::IdSpace* ids);
+  const os::IdSpace* space() const { return ids_ ? &*ids_ : nullptr; }
   bool take_running(Containers::State& state, Container& container, const Record& record);
   void take_stopped(Containers::State& state, const ContainerPointer& container,
                     const Record& record, Purpose purpose);
   void assemble(const os::Path& place);
 
   std::optional<Container::Turn> turn_;
+  std::optional<os::IdSpace> ids_;
   os::Fd namespace_;  ///< Keeps the mounts together.
   std::optional<os::DetachedMount> root_;
   std::vector<Piece> pieces_;

@@ -1,6 +1,7 @@
 #include "container/health.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -60,6 +61,24 @@ std::string go_duration(Nanoseconds time) {
   return fmt::format("{:g}ms", seconds * 1000);
 }
 
+constexpr std::int64_t kMs = 1'000'000;
+constexpr int kQuickMs = 20;
+
+void ring(const os::Fd& bell) {
+  const std::uint64_t one = 1;
+  static_cast<void>(WHARF_CALL(write, bell.get(), &one, sizeof one));
+}
+
+void take_output(pollfd& wait, std::string& output) {
+  if (wait.fd < 0 || wait.revents == 0) return;
+  char buffer[kOutputKept];
+  const auto got = ::read(wait.fd, buffer, sizeof buffer);
+  if (got <= 0) wait.fd = -1;
+  if (got <= 0 || output.size() >= kOutputKept) return;
+  output.append(buffer, static_cast<std::size_t>(got));
+  if (output.size() > kOutputKept) output.resize(kOutputKept);
+}
+
 /// False when asked to stop.
 bool sleep_for(Nanoseconds time, std::stop_token stop) {
   std::mutex mutex;
@@ -76,6 +95,8 @@ Health::Health(Containers::State& state, std::weak_ptr<Container> container,
     : state_(state),
       container_(std::move(container)),
       config_(std::move(config)),
+      bell_(std::make_shared<os::Fd>(
+          os::check(WHARF_CALL(eventfd, 0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd"))),
       thread_([this](std::stop_token stop) { check(stop); }) {}
 
 api::Health Health::shown() const {
@@ -84,40 +105,66 @@ api::Health Health::shown() const {
 }
 
 Health::Probe Health::probe(Container& container, std::stop_token stop) {
-  const Record record = container.record();
   api::ExecCreateRequest request;
-  request.cmd = command_of(config_, record);
+  request.cmd = command_of(config_, *container.shared_record());
   request.attach_stdout = request.attach_stderr = true;
-  const std::string id = state_.make_exec(container, request);
+  const std::string id = state_.make_exec(container, request, prepared_);
   const auto exec = state_.find_exec(id);
-  supervise::Exec process = state_.start_exec(*exec, {}, {false, true, true});
+  exec->bell = bell_;
   const Nanoseconds timeout = or_default(config_.timeout_ns, kTimeout);
   const std::int64_t deadline = base::monotonic_ns() + timeout.count();
   Probe result;
-  std::array<pollfd, 2> waits{{{process.out.get(), POLLIN, 0}, {process.err.get(), POLLIN, 0}}};
-  while (!stop.stop_requested() && !(exec->has_ended() && waits[0].fd < 0 && waits[1].fd < 0)) {
-    if (base::monotonic_ns() > deadline) {
-      if (const auto run = container.view().run()) run->task.exec_signal(process.id, SIGKILL);
-      result.exit_code = kTimedOut;
-      result.output = fmt::format("Health check exceeded timeout ({})", go_duration(timeout));
+  try {
+    const supervise::Exec process = state_.start_exec(*exec, {}, {false, true, true});
+    listen(*exec, process, deadline, stop, result);
+    if (!exec->has_ended()) {
+      leave(container, *exec, process.id);
+      result = {kTimedOut, fmt::format("Health check exceeded timeout ({})", go_duration(timeout))};
       return result;
     }
-    ::poll(waits.data(), waits.size(), 20);
-    for (pollfd& wait : waits) {
-      if (wait.fd < 0 || wait.revents == 0) continue;
-      char buffer[kOutputKept];
-      const auto got = ::read(wait.fd, buffer, sizeof buffer);
-      if (got <= 0) wait.fd = -1;
-      if (got <= 0 || result.output.size() >= kOutputKept) continue;
-      result.output.append(buffer, static_cast<std::size_t>(got));
-      if (result.output.size() > kOutputKept) result.output.resize(kOutputKept);
-    }
-    // A child that holds the pipe open does not keep the check from its result.
-    if (exec->has_ended() && waits[0].revents == 0 && waits[1].revents == 0) break;
+  } catch (const base::Error&) {
+    state_.forget_exec(id);
+    throw;
   }
+  state_.forget_exec(id);
   const std::lock_guard lock(exec->mutex);
   result.exit_code = exec->exit_code.value_or(kTimedOut);
   return result;
+}
+
+/// Reads what it prints until it has ended, whoever still holds its pipes, or to the deadline.
+void Health::listen(const Exec& exec, const supervise::Exec& process, std::int64_t deadline,
+                    std::stop_token stop, Probe& result) const {
+  const std::stop_callback wake(stop, [this] { ring(*bell_); });
+  std::array<pollfd, 3> waits{
+      {{process.out.get(), POLLIN, 0}, {process.err.get(), POLLIN, 0}, {bell_->get(), POLLIN, 0}}};
+  // Most are over at once: one wake-up is cheaper than one for each pipe that closes, too.
+  ::poll(&waits[2], 1, kQuickMs);
+  while (!stop.stop_requested()) {
+    const bool ended = exec.has_ended();
+    const std::int64_t left = ended ? 0 : deadline - base::monotonic_ns();
+    if (left < 0) return;
+    const int ready = ::poll(waits.data(), waits.size(), static_cast<int>((left + 999'999) / kMs));
+    if (ended && (ready <= 0 || (waits[0].revents == 0 && waits[1].revents == 0))) return;
+    std::uint64_t rung = 0;
+    if (waits[2].revents != 0) static_cast<void>(::read(bell_->get(), &rung, sizeof rung));
+    for (pollfd& wait : std::span(waits).first(2)) take_output(wait, result.output);
+  }
+}
+
+/// It goes on, to be killed: whoever hears of its end forgets it.
+void Health::leave(Container& container, Exec& exec, std::uint64_t process) {
+  {
+    const std::lock_guard lock(exec.mutex);
+    exec.bell = nullptr;
+  }
+  const auto run = container.view().run();
+  if (!run) return;
+  try {
+    run->task.exec_signal(process, SIGKILL);
+  } catch (const base::Error& gone) {
+    base::log_debug("end a health check: {}", gone.what());
+  }
 }
 
 void Health::note(Container& container, const Probe& probe, base::Time begin,

@@ -34,6 +34,9 @@ class Health {
 
   void check(std::stop_token stop);
   Probe probe(Container& container, std::stop_token stop);
+  void listen(const Exec& exec, const supervise::Exec& process, std::int64_t deadline,
+              std::stop_token stop, Probe& result) const;
+  void leave(Container& container, Exec& exec, std::uint64_t process);
   void note(Container& container, const Probe& probe, base::Time begin, bool in_start_period);
 
   Containers::State& state_;
@@ -43,6 +46,8 @@ class Health {
   std::string status_ = "starting";
   std::int64_t failing_streak_ = 0;
   std::deque<api::HealthResult> log_;
+  const std::shared_ptr<PreparedExec> prepared_ = std::make_shared<PreparedExec>();
+  std::shared_ptr<const os::Fd> bell_;  ///< Rung when a check has ended, or is to end.
   std::jthread thread_;
 };
 

@@ -114,6 +114,10 @@ std::vector<Containers::User> Containers::users_of_image(std::string_view image_
   return users;
 }
 
+bool Containers::remaps_ids() const {
+  return state_->settings.remap.has_value();
+}
+
 Counts Containers::count() const {
   Counts counts;
   for (const ContainerPointer& container : state_->all()) {

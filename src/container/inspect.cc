@@ -111,7 +111,9 @@ api::ContainerInspect Containers::inspect(std::string_view name, bool size) {
     shown.resolv_conf_path = files / "resolv.conf";
     shown.hostname_path = files / "hostname";
     shown.hosts_path = files / "hosts";
-    if (record.host.log_config.type != "none") shown.log_path = files / (record.id + "-json.log");
+    // Docker: the other drivers' files are nobody else's affair.
+    if (record.host.log_config.type == "json-file")
+      shown.log_path = files / (record.id + "-json.log");
   }
   const std::vector<std::string> execs = state_->execs_of(record.id);
   if (!execs.empty()) shown.exec_ids = execs;

@@ -17,7 +17,7 @@ namespace wharf::container {
 
 namespace {
 
-os::DetachedMount make_tmpfs(const MountSpec& mount) {
+os::DetachedMount make_tmpfs(const MountSpec& mount, const os::IdSpace* ids) {
   os::MountFlags flags;
   std::vector<os::MountOption> options;
   for (const std::string& word : tmpfs_words(mount)) {
@@ -29,6 +29,7 @@ os::DetachedMount make_tmpfs(const MountSpec& mount) {
     if (equals != std::string::npos)
       options.push_back({word.substr(0, equals), word.substr(equals + 1)});
   }
+  const auto acting = os::acting_as(ids ? &ids->maps : nullptr);
   os::DetachedMount made = os::DetachedMount::of_type("tmpfs", options);
   made.set_flags(flags, os::Depth::TopOnly);
   return made;
@@ -40,10 +41,11 @@ unsigned long propagation_of(const MountSpec& mount) {
   return MS_PRIVATE;
 }
 
-os::DetachedMount make(const Containers::State& state, const MountSpec& mount) {
-  if (mount.type == MountSpec::Type::Tmpfs) return make_tmpfs(mount);
+os::DetachedMount make(const Containers::State& state, const MountSpec& mount,
+                       const os::IdSpace* ids) {
+  if (mount.type == MountSpec::Type::Tmpfs) return make_tmpfs(mount, ids);
   if (mount.create_source) std::filesystem::create_directories(mount.source);
-  os::DetachedMount made = mount_source(state, mount);
+  os::DetachedMount made = mount_source(state, mount, ids);
   const bool deep = mount.propagation.empty() || mount.propagation.starts_with('r');
   made.set_propagation(propagation_of(mount), deep ? os::Depth::Recursive : os::Depth::TopOnly);
   if (!mount.writable) {
@@ -72,13 +74,15 @@ os::Fd place_of(const os::Fd& root, const std::string& destination, bool directo
 }  // namespace
 
 LiveMounts::LiveMounts(const Containers::State& state, const Run& run,
-                       std::span<const MountSpec> mounts) {
+                       std::span<const MountSpec> mounts, const os::IdSpace* ids) {
   if (mounts.empty()) return;
   std::vector<os::DetachedMount> made;
-  for (const MountSpec& mount : mounts) made.push_back(make(state, mount));
+  for (const MountSpec& mount : mounts) made.push_back(make(state, mount, ids));
   namespace_ = os::open_file(fmt::format("/proc/{}/ns/mnt", run.task.pid()), O_RDONLY);
   try {
     os::in_mount_namespace(namespace_, [&] {
+      // What is made belongs to the container's root.
+      const auto acting = os::acting_as(ids ? &ids->maps : nullptr);
       const os::Fd root = os::open_directory("/");
       for (std::size_t i = 0; i < made.size(); ++i) {
         const bool directory = S_ISDIR(os::status(made[i].fd()).st_mode);

@@ -5,6 +5,7 @@
 
 #include "container/container.h"
 #include "container/state.h"
+#include "os/user_namespace.h"
 
 namespace wharf::container {
 
@@ -14,7 +15,9 @@ namespace wharf::container {
 class LiveMounts {
  public:
   /// Throws base::Error; a read-only root file system without the place is one reason.
-  LiveMounts(const Containers::State& state, const Run& run, std::span<const MountSpec> mounts);
+  /// `ids`: of the container's user namespace, or null.
+  LiveMounts(const Containers::State& state, const Run& run, std::span<const MountSpec> mounts,
+             const os::IdSpace* ids);
   void undo() noexcept;
 
  private:

@@ -110,8 +110,8 @@ supervise::LogOptions log_options(const Record& record) {
   }
   const bool ships = shipping::ships(subject.driver);
   if (ships || subject.driver == "local") {
-    // Docker: both are bounded by themselves. The file format of "local" and of the cache is the
-    // engine's own affair: here it is the json-file format as well.
+    // Docker: both are bounded by themselves. The cache is a local log there; here it is a
+    // json-file, from which drivers are sent what they want of it.
     log.max_size_bytes = kLocalBytes;
     log.max_files = kLocalFiles;
     log.compress = true;
@@ -119,6 +119,10 @@ supervise::LogOptions log_options(const Record& record) {
     // Not as Docker, whose log grows until the disk is full.
     log.max_size_bytes = kDefaultBytes;
     log.max_files = kDefaultFiles;
+  }
+  if (subject.driver == "local") {
+    log.type = supervise::LogOptions::Type::Local;
+    log.name = "container.log";
   }
   set_rotation(log, subject.options, ships ? "cache-" : "");
   log.attrs_json = attributes_of(subject);

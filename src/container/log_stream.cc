@@ -1,6 +1,7 @@
 #include "container/log_stream.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "container/log_options.h"
@@ -15,15 +16,17 @@ namespace {
 
 constexpr std::size_t kGathered = 32 << 10;
 
-class JsonFileLog : public Log {
+class FileLog : public Log {
  public:
-  JsonFileLog(Containers::State& state, ContainerPointer container, const LogQuery& query)
+  FileLog(Containers::State& state, ContainerPointer container, const LogQuery& query)
       : state_(state), container_(std::move(container)), query_(query) {
     const Record record = container_->record();
     tty_ = record.config.tty;
     options_ = log_options(record);
+    if (options_.type == supervise::LogOptions::Type::Local) format_ = logs::Format::Local;
     try {
       directory_ = os::open_directory(state_.directory(container_->id));
+      if (const std::string folder = options_.folder(); !folder.empty()) enter(folder);
     } catch (const base::Error& error) {
       if (error.error_number() != ENOENT) throw;
       // It is being removed this moment.
@@ -38,6 +41,8 @@ class JsonFileLog : public Log {
  private:
   using Sink = std::function<void(std::string_view)>;
 
+  /// Makes it where the container has not run yet, so that it can be watched.
+  void enter(const std::string& folder);
   /// False once nothing more can be wanted.
   bool give(std::string_view record, const Sink& sink);
   /// What was gathered goes to the client.
@@ -52,12 +57,21 @@ class JsonFileLog : public Log {
   supervise::LogOptions options_;
   os::Fd directory_;
   bool tty_ = false;
+  logs::Format format_ = logs::Format::Json;
   logs::Line line_;
   std::string gathered_;  ///< A line each would be a system call each.
 };
 
-bool JsonFileLog::give(std::string_view record, const Sink& sink) {
-  if (!logs::decode(record, line_)) return true;
+void FileLog::enter(const std::string& folder) {
+  if (WHARF_CALL(mkdirat, directory_.get(), folder.c_str(), mode_t{0700}) != 0 && errno != EEXIST)
+    throw os::last_error("make {}", folder);
+  directory_ = os::Fd(os::check(
+      WHARF_CALL(openat, directory_.get(), folder.c_str(), O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
+      "open the log's directory"));
+}
+
+bool FileLog::give(std::string_view record, const Sink& sink) {
+  if (!logs::decode(record, format_, line_)) return true;
   if (query_.since && line_.time < *query_.since) return true;
   if (query_.until && line_.time > *query_.until) return false;
   if (line_.stream == "stderr" ? !query_.err : !query_.out) return true;
@@ -71,32 +85,33 @@ bool JsonFileLog::give(std::string_view record, const Sink& sink) {
   return true;
 }
 
-void JsonFileLog::flush(const Sink& sink) {
+void FileLog::flush(const Sink& sink) {
   if (!gathered_.empty()) sink(gathered_);
   gathered_.clear();
 }
 
 /// Before a wait that may be long: followers are many.
-void JsonFileLog::rest(const Sink& sink) {
+void FileLog::rest(const Sink& sink) {
   flush(sink);
   std::string().swap(gathered_);  // "=" would keep what it holds.
   std::string().swap(line_.text);
 }
 
-void JsonFileLog::follow(std::optional<logs::RecordReader> from, logs::Watch::Interest& changes,
-                         const Sink& sink, std::stop_token stop) {
+void FileLog::follow(std::optional<logs::RecordReader> from, logs::Watch::Interest& changes,
+                     const Sink& sink, std::stop_token stop) {
   const os::Fd ended = container_->stopped_signal();
-  logs::Follower follower(directory_, options_.name, std::move(from), changes);
+  logs::Follower follower(directory_, options_.name, std::move(from), changes, format_);
   while (auto record = follower.next(ended, stop, [&] { rest(sink); })) {
     if (!give(*record, sink)) break;
   }
   flush(sink);
 }
 
-void JsonFileLog::send(const Sink& sink, std::stop_token stop) {
+void FileLog::send(const Sink& sink, std::stop_token stop) {
   std::optional<logs::Watch::Interest> changes;
-  if (query_.follow) changes.emplace(state_.watch.on(state_.directory(container_->id)));
-  logs::LogFiles files(directory_, options_.name, options_.max_files);
+  if (query_.follow)
+    changes.emplace(state_.watch.on(state_.directory(container_->id) / options_.folder()));
+  logs::LogFiles files(directory_, options_.name, options_.max_files, format_);
   if (query_.tail >= 0) {
     files.keep_last(static_cast<std::uint64_t>(query_.tail));
   } else if (query_.since) {
@@ -117,7 +132,7 @@ std::unique_ptr<Log> open_log(Containers::State& state, const ContainerPointer& 
   if (!log_is_readable(container->record().host.log_config)) {
     base::fail(base::Kind::NotImplemented, "configured logging driver does not support reading");
   }
-  return std::make_unique<JsonFileLog>(state, container, query);
+  return std::make_unique<FileLog>(state, container, query);
 }
 
 std::unique_ptr<Log> Containers::logs(std::string_view name, const LogQuery& query) {

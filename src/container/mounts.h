@@ -29,6 +29,9 @@ struct MountSpec {
   bool anonymous = false;      ///< Removed with the container when volumes are.
   std::string subpath;
   std::string options;  ///< Of a tmpfs, "size=64k,mode=1777".
+  /// Its files are the engine's own, and a container in a user namespace sees their ids as they
+  /// are on the disk. Decided at every start, not kept.
+  bool maps_ids = false;
   /// Of an image that is none of the images yet, for steps of builds: not kept in the record.
   std::vector<std::string> layers;
   api::StringMap labels;

@@ -125,7 +125,7 @@ std::vector<std::string> Containers::log_drivers() {
 }
 
 void check_log_config(const api::LogConfig& config) {
-  static const std::set<std::string> kElsewhere = {"awslogs", "gcplogs"};
+  static const std::set<std::string> kElsewhere = {"gcplogs"};
   const std::string& driver = config.type;
   if (driver == "none") return;
   const LogOptions given = config.config.value_or(LogOptions{});

@@ -173,7 +173,8 @@ bool Probe::open(const Settings& settings, const Record& record, std::uint64_t r
   if (run_ == run && group_.count() != 0) return true;
   group_.close();
   base::Failure failure;
-  if (!group_.open(hierarchies(), cgroup_path(record, settings), failure)) return false;
+  const std::string path = cgroup_path(record, settings);
+  if (!group_.open(hierarchies(), path, failure, cgroup::manager_of(path))) return false;
   run_ = run;
   return true;
 }

@@ -59,6 +59,9 @@ base::Json to_json(const Record& record) {
   }
   object["Endpoints"] = std::move(endpoints);
   object["Links"] = base::to_json(record.links);
+  if (record.ids) {
+    object["Ids"] = base::JsonObject{{"First", record.ids->first}, {"Count", record.ids->count}};
+  }
   if (record.build_step) object["BuildStep"] = true;
   return object;
 }
@@ -86,6 +89,10 @@ Record record_from_json(const base::Json& json) {
     api::from_json(settings, record.endpoints[network]);
   }
   base::from_json(member(object, "Links"), record.links);
+  if (const base::Json* ids = base::find(object, "Ids")) {
+    record.ids = {member(ids->as_object(), "First").to_number<std::uint32_t>(),
+                  member(ids->as_object(), "Count").to_number<std::uint32_t>()};
+  }
   record.build_step = base::find(object, "BuildStep") != nullptr;
   return record;
 }

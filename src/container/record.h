@@ -14,6 +14,7 @@
 #include "api/container.h"
 #include "base/digest.h"
 #include "base/time.h"
+#include "container/id_blocks.h"
 #include "container/mounts.h"
 #include "os/file.h"
 
@@ -32,6 +33,7 @@ struct Record {
   std::vector<MountSpec> mounts;
   std::map<std::string, api::EndpointSettings> endpoints;  ///< As asked for, by network name.
   std::map<std::string, std::string> links;                ///< Alias to container id.
+  std::optional<IdBlock> ids;                              ///< Of UsernsMode "auto".
   /// A step of a build: it goes with the daemon that runs the build, and holds no layers itself.
   bool build_step = false;
 };

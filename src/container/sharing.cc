@@ -45,6 +45,7 @@ void share_ipc(const Containers::State& state, const Record& record, Sharing& sh
                donor->id);
   }
   sharing.namespaces.ipc = namespace_path(*run, "ipc");
+  sharing.namespaces.user = namespace_path(*run, "user");
   sharing.shm = run->copy_of(run->shm);
   if (!sharing.shm.valid()) {
     base::fail(
@@ -117,9 +118,13 @@ std::string descriptor_path(const os::Fd& fd) {
   return fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get());
 }
 
-os::Fd make_shared_memory(const api::HostConfig& host) {
-  const std::array<os::MountOption, 2> options = {
-      os::MountOption{"size", std::to_string(host.shm_size)}, os::MountOption{"mode", "1777"}};
+os::Fd make_shared_memory(const api::HostConfig& host, const std::optional<os::IdSpace>& ids) {
+  std::vector<os::MountOption> options = {{"size", std::to_string(host.shm_size)},
+                                          {"mode", "1777"}};
+  if (ids) {
+    options.push_back({"uid", std::to_string(os::outside_id(ids->maps.uids, 0).value_or(0))});
+    options.push_back({"gid", std::to_string(os::outside_id(ids->maps.gids, 0).value_or(0))});
+  }
   os::DetachedMount mount = os::DetachedMount::of_type("tmpfs", options);
   mount.set_flags({.no_suid = true, .no_dev = true, .no_exec = true}, os::Depth::TopOnly);
   return std::move(mount).release();
@@ -131,18 +136,20 @@ Sharing find_sharing(const Containers::State& state, const Record& record) {
   if (const auto run = donor_of(state, record.host.network_mode,
                                 "joining network namespace of container", donor)) {
     sharing.namespaces.network = namespace_path(*run, "net");
+    sharing.namespaces.user = namespace_path(*run, "user");
     sharing.files_directory = state.directory(donor->id);
     sharing.hostname = donor->record().config.hostname;
   }
   if (const auto run =
           donor_of(state, record.host.pid_mode, "failed to join PID namespace", donor)) {
     sharing.namespaces.pid = namespace_path(*run, "pid");
+    sharing.namespaces.user = namespace_path(*run, "user");
   }
   share_ipc(state, record, sharing);
   return sharing;
 }
 
-network::Sandbox join_networks(const Containers::State& state, const Record& record) {
+network::Sandbox join_networks(const Containers::State& state, const Record& record, os::Fd netns) {
   const api::HostConfig& host = record.host;
   network::JoinRequest request;
   request.container_id = record.id;
@@ -172,7 +179,7 @@ network::Sandbox join_networks(const Containers::State& state, const Record& rec
   request.dns.options = choose(host.dns_options, state.settings.dns_options);
   request.extra_hosts = host.extra_hosts.value_or(Lines{});
   add_linked_hosts(state, record, request.extra_hosts);
-  return state.services.networks.join(request);
+  return state.services.networks.join(request, std::move(netns));
 }
 
 }  // namespace wharf::container

@@ -24,7 +24,7 @@ network::EndpointRequest endpoint_request(const std::string& name,
 
 /// The /dev/shm of a container that shares it: a mount that is attached nowhere, so that
 /// others can have it as well.
-os::Fd make_shared_memory(const api::HostConfig& host);
+os::Fd make_shared_memory(const api::HostConfig& host, const std::optional<os::IdSpace>& ids);
 
 /// A path at which the supervisor finds what `fd` is open on.
 std::string descriptor_path(const os::Fd& fd);
@@ -32,6 +32,7 @@ std::string descriptor_path(const os::Fd& fd);
 /// HostConfig.PortBindings as room network has them. Throws InvalidArgument.
 network::PortMap published_ports(const api::HostConfig& host);
 
-network::Sandbox join_networks(const Containers::State& state, const Record& record);
+/// `netns`: one that belongs to the container's user namespace, or none.
+network::Sandbox join_networks(const Containers::State& state, const Record& record, os::Fd netns);
 
 }  // namespace wharf::container

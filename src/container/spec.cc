@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "container/cdi.h"
 #include "container/merge.h"
 
 namespace wharf::container {
@@ -31,6 +32,7 @@ JsonArray namespaces(const SpecInput& input) {
   if (host.pid_mode != "host") list.push_back(namespace_of("pid", input.shared.pid));
   if (host.ipc_mode != "host") list.push_back(namespace_of("ipc", input.shared.ipc));
   if (host.cgroupns_mode == "private") list.push_back(namespace_of("cgroup"));
+  if (!input.user_namespace.empty()) list.push_back(namespace_of("user", input.user_namespace));
   return list;
 }
 
@@ -39,7 +41,8 @@ JsonObject sysctls(const SpecInput& input) {
   if (input.own_network) {
     // Docker: every container may bind low ports and send pings in a network of its own.
     object["net.ipv4.ip_unprivileged_port_start"] = "0";
-    object["net.ipv4.ping_group_range"] = "0 2147483647";
+    // In a user namespace not all of these groups are mapped.
+    if (input.user_namespace.empty()) object["net.ipv4.ping_group_range"] = "0 2147483647";
   }
   for (const auto& [name, value] :
        input.record.host.sysctls.value_or(api::StringMap::value_type{})) {
@@ -176,6 +179,8 @@ std::vector<std::string> default_readonly_paths() {
 
 std::string cgroup_path(const Record& record, const Settings& settings) {
   const std::string& asked = record.host.cgroup_parent;
+  if (settings.systemd_cgroups)
+    return (asked.empty() ? settings.cgroup_parent : asked) + ":docker:" + record.id;
   const std::string parent = clean_path("/" + (asked.empty() ? settings.cgroup_parent : asked));
   return (parent == "/" ? "" : parent) + "/" + record.id;
 }
@@ -220,6 +225,7 @@ base::Json build_spec(const SpecInput& input) {
   }
   if (!annotations.empty()) spec["annotations"] = std::move(annotations);
   spec["linux"] = std::move(linux_part);
+  apply_device_requests(spec, host, input.settings.cdi_directories);
   return spec;
 }
 

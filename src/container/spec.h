@@ -22,6 +22,7 @@ struct SharedNamespaces {
   std::string ipc;
   std::string network;
   std::string uts;
+  std::string user;        ///< Of whoever the others are shared with, where there is one.
   std::string shm_source;  ///< /proc/PID/root/dev/shm of the container whose IPC is shared.
 };
 
@@ -34,6 +35,8 @@ struct SpecInput {
   bool own_network = false;     ///< A namespace is passed by descriptor.
   std::string files_directory;  ///< Where hostname, hosts and resolv.conf are.
   std::string init_program;     ///< Host path to put before the command, or "".
+  std::string user_namespace;   ///< A path, or "" for the host's.
+  bool has_tty_group = true;    ///< Whether gid 5 is there for terminals.
 };
 
 /// Throws InvalidArgument for what can only be seen now, such as a missing device.
@@ -47,7 +50,7 @@ base::Json build_exec_process(const Record& record, const Settings& settings,
 /// The OCI "linux.resources" of the limits, for update.
 base::Json build_resources(const api::HostConfig& host);
 
-/// The cgroup of a container: "/docker/<id>".
+/// The cgroup of a container: "/docker/<id>", with systemd "system.slice:docker:<id>".
 std::string cgroup_path(const Record& record, const Settings& settings);
 
 bool unified_cgroups();                  ///< v2 alone.

@@ -124,21 +124,9 @@ void add_default_rules(JsonArray& rules) {
   rules.push_back(rule(false, "c", "10", "229", "rwm"));
 }
 
-void refuse_requests(const api::HostConfig& host) {
-  if (!host.device_requests || host.device_requests->empty()) return;
-  const api::DeviceRequest& first = host.device_requests->front();
-  std::vector<std::string> sets;
-  for (const auto& set : first.capabilities.value_or(std::vector<std::vector<std::string>>{})) {
-    sets.push_back("[" + base::join(set, " ") + "]");
-  }
-  base::fail(base::Kind::Internal, "could not select device driver {} with capabilities: [{}]",
-             base::quoted(first.driver), base::join(sets, " "));
-}
-
 }  // namespace
 
 Devices build_devices(const api::HostConfig& host) {
-  refuse_requests(host);
   Devices devices;
   if (host.privileged) {
     Walk walk{

@@ -58,9 +58,10 @@ std::vector<OciMount> default_mounts(const SpecInput& input) {
       {"/dev/pts",
        "devpts",
        "devpts",
-       {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+       {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}},
       {"/sys", "sysfs", "sysfs", system_options(input)},
   };
+  if (input.has_tty_group) mounts[2].options.push_back("gid=5");
   Lines cgroup = system_options(input);
   if (input.security.writable_cgroups) std::erase(cgroup, "ro");
   mounts.push_back({"/sys/fs/cgroup", "cgroup", "cgroup", std::move(cgroup)});
@@ -74,6 +75,7 @@ std::vector<OciMount> file_mounts(const SpecInput& input) {
   for (const char* name : {"resolv.conf", "hostname", "hosts"}) {
     Lines options = {"rbind", "rprivate"};
     if (input.record.host.readonly_rootfs) options.push_back("ro");
+    if (!input.user_namespace.empty()) options.push_back("idmap");
     mounts.push_back({std::string("/etc/") + name, "bind", input.files_directory + "/" + name,
                       std::move(options)});
   }
@@ -90,6 +92,7 @@ OciMount user_mount(const MountSpec& mount) {
   Lines options = {mount.recursive ? "rbind" : "bind"};
   options.push_back(mount.propagation.empty() ? "rprivate" : mount.propagation);
   if (!mount.writable) options.push_back(mount.read_only_recursive ? "rro" : "ro");
+  if (mount.maps_ids) options.push_back("idmap");
   return {mount.destination, "bind", mount.source, std::move(options)};
 }
 

@@ -14,6 +14,7 @@
 #include "container/sharing.h"
 #include "container/spec.h"
 #include "container/state.h"
+#include "container/user_space.h"
 #include "os/file.h"
 #include "os/mount.h"
 
@@ -26,10 +27,13 @@ using base::Kind;
 constexpr int kNotFound = 127;
 constexpr int kNotExecutable = 126;
 constexpr int kOtherFailure = 128;
+constexpr std::uint32_t kTtyGroup = 5;
 
-os::DetachedMount mount_rootfs(const Containers::State& state, const Record& record) {
+os::DetachedMount mount_rootfs(const Containers::State& state, const Record& record,
+                               const os::IdSpace* ids) {
   layer::MountOptions options;
   options.discardable = record.host.auto_remove;
+  options.ids = ids;
   return state.services.layers.mount(record.id, layers_of(record), options);
 }
 
@@ -60,9 +64,26 @@ os::Fd open_subpath(const os::Fd& root, const std::string& subpath) {
   }
 }
 
-/// Mounts whose source is known only now: parts of volumes, and images. The descriptors keep
-/// it open until the supervisor has copied the mount.
-std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& record) {
+/// Docker's words, as its driver mounts the device over the volume's own directory.
+os::Fd open_device(const Containers::State& state, const MountSpec& mount) {
+  const volume::Volume volume = state.services.volumes.inspect(mount.name);
+  try {
+    return state.services.volumes.open(mount.name);
+  } catch (const base::Error& error) {
+    const auto device = volume.options->find("device");
+    const bool missing = error.error_number() == ENOENT;
+    if (!missing || device == volume.options->end()) throw;
+    base::fail(Kind::Internal,
+               "error while mounting volume '{0}': failed to mount local volume: mount {1}:{0}, "
+               "flags: 0x1000: no such file or directory",
+               volume.mountpoint, device->second);
+  }
+}
+
+/// Mounts whose source is known only now: devices and parts of volumes, and images. The descriptors
+/// keep it open until the supervisor has copied the mount.
+std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& record,
+                                      const os::IdSpace* ids) {
   std::vector<os::Fd> opened;
   const auto use = [&](MountSpec& mount, os::Fd source) {
     mount.source = descriptor_path(source);
@@ -70,7 +91,7 @@ std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& re
   };
   for (MountSpec& mount : record.mounts) {
     if (mount.type == MountSpec::Type::Image) {
-      os::DetachedMount layers = state.services.layers.mount_image(layers_of(state, mount));
+      os::DetachedMount layers = state.services.layers.mount_image(layers_of(state, mount), ids);
       use(mount, mount.subpath.empty()
                      ? std::move(layers).release()
                      : os::DetachedMount::bind(open_subpath(layers.fd(), mount.subpath),
@@ -78,6 +99,8 @@ std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& re
                            .release());
     } else if (mount.type == MountSpec::Type::Volume && !mount.subpath.empty()) {
       use(mount, open_subpath(state.services.volumes.open(mount.name), mount.subpath));
+    } else if (has_device(state, mount)) {
+      use(mount, open_device(state, mount));
     }
   }
   return opened;
@@ -149,32 +172,43 @@ struct Starting {
   Record record;
   std::shared_ptr<Run> run;
   Sharing sharing;
+  UserSpace user;
 };
+
+/// Hooks of CDI devices find the container's files by root.path of the config.json in its bundle.
+void make_bundle(Containers::State& state, const Record& record, base::JsonObject& spec) {
+  const os::Path bundle = state.directory(record.id) / "bundle";
+  os::make_directories(bundle / "rootfs", 0700);
+  spec.at("root").as_object()["path"] = (bundle / "rootfs").string();
+  os::replace_file(bundle / "config.json", base::to_text(spec), 0600);
+}
 
 /// All that comes before the container is made: what it is given.
 supervise::LaunchRequest prepare(Containers::State& state, Container& container,
                                  Starting& starting) {
   Record& record = starting.record;
   Run& run = *starting.run;
-  starting.sharing = find_sharing(state, record);
   Sharing& sharing = starting.sharing;
+  UserSpace& user = starting.user;
   if (record.host.ipc_mode == "shareable") {
-    run.shm = make_shared_memory(record.host);
+    run.shm = make_shared_memory(record.host, user.ids);
     sharing.namespaces.shm_source = descriptor_path(run.shm);
   }
   if (!sharing.hostname.empty()) record.config.hostname = sharing.hostname;
-  os::DetachedMount rootfs = mount_rootfs(state, record);
+  os::DetachedMount rootfs = mount_rootfs(state, record, user.get());
   run.rootfs = rootfs.fd().duplicate();
   make_bind_sources(record);
-  if (sharing.namespaces.network.empty()) run.sandbox = join_networks(state, record);
+  if (sharing.namespaces.network.empty())
+    run.sandbox = join_networks(state, record, std::move(user.network));
   remember_endpoints(run);
   state.publish_network(record, run, "connect");
   write_files(state, record, sharing, run.sandbox);
 
-  SpecInput input{record, state.settings, {}, {}, sharing.namespaces, false, {}, {}};
+  SpecInput input{record, state.settings, {}, {}, sharing.namespaces, false, {}, {}, user.path()};
   input.identity = find_identity(run.rootfs, record.config.user,
                                  record.host.group_add.value_or(std::vector<std::string>{}));
   input.security = parse_security_options(record.host, state.settings);
+  if (user.ids) input.has_tty_group = os::outside_id(user.ids->maps.gids, kTtyGroup).has_value();
   input.own_network = run.sandbox.netns().valid();
   input.files_directory = sharing.files_directory.empty() ? state.directory(record.id).string()
                                                           : sharing.files_directory;
@@ -184,6 +218,7 @@ supervise::LaunchRequest prepare(Containers::State& state, Container& container,
   SeccompFilter filter = state.seccomp.filter(record.host, input.security);
   base::Json spec = build_spec(input);
   if (!filter.profile.is_null()) spec.at("linux").as_object()["seccomp"] = filter.profile;
+  if (spec.as_object().contains("hooks")) make_bundle(state, record, spec.as_object());
   request.config_json = base::to_text(spec);
   request.rootfs = std::move(rootfs).release();
   if (input.own_network) request.network_namespace = run.sandbox.netns().duplicate();
@@ -193,7 +228,14 @@ supervise::LaunchRequest prepare(Containers::State& state, Container& container,
 
 void start_steps(Containers::State& state, Container& container, Starting& starting) {
   const ContainerPointer self = state.find(container.id);
-  const std::vector<os::Fd> sources = open_late_sources(state, starting.record);
+  starting.sharing = find_sharing(state, starting.record);
+  starting.user = make_user_space(state.settings, starting.record, starting.sharing);
+  starting.run->has_user_namespace = starting.user.ids.has_value();
+  if (starting.user.ids) {
+    for (MountSpec& mount : starting.record.mounts) mount.maps_ids = maps_ids(state, mount);
+  }
+  const std::vector<os::Fd> sources =
+      open_late_sources(state, starting.record, starting.user.get());
   supervise::LaunchRequest request = prepare(state, container, starting);
   Run& run = *starting.run;
   state.ship_log(starting.record, Containers::State::Shipping::Starting);
@@ -212,7 +254,7 @@ void start_steps(Containers::State& state, Container& container, Starting& start
 void Containers::State::start_turned(Container& container) {
   const View before = container.view();
   container.wait_for_roots_closed();
-  Starting starting{container.record(), std::make_shared<Run>(), {}};
+  Starting starting{container.record(), std::make_shared<Run>(), {}, {}};
   starting.run->number = container.next_run();
   try {
     start_steps(*this, container, starting);

@@ -4,6 +4,7 @@
 // of Containers::State. Any thread; the index has a lock of its own, held for look-ups only.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <shared_mutex>
 #include <string>
@@ -88,10 +89,12 @@ struct Containers::State {
   // Execs (exec.cc).
 
   std::shared_ptr<Exec> find_exec(std::string_view id) const;
-  std::string make_exec(Container& container, const api::ExecCreateRequest& request);
+  std::string make_exec(Container& container, const api::ExecCreateRequest& request,
+                        const std::shared_ptr<PreparedExec>& prepared = nullptr);
   /// Those that have not ended.
   std::vector<std::string> execs_of(const std::string& container_id) const;
   void forget_exec(const std::string& id);
+  void remember_exec_locked(const std::string& id);
   /// Throws what the API answers; the exec has then ended with 126 or 127.
   supervise::Exec start_exec(Exec& exec, const api::ExecStartRequest& request,
                              const supervise::Streams& streams);
@@ -113,6 +116,7 @@ struct Containers::State {
 
   mutable std::mutex execs_mutex;
   std::map<std::string, std::shared_ptr<Exec>, std::less<>> execs;
+  std::deque<std::pair<std::int64_t, std::string>> ended_execs;  ///< When, and which.
 
   /// Last: its threads use everything above, and end first.
   base::Jobs jobs;

@@ -4,10 +4,13 @@
 #include <charconv>
 #include <csignal>
 #include <fstream>
+#include <memory>
 #include <set>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
+#include "cgroup/group.h"
 #include "container/spec.h"
 #include "container/state.h"
 #include "os/process.h"
@@ -22,12 +25,26 @@ using Lines = std::vector<std::string>;
 constexpr std::size_t kOutputLimit = 16 << 20;
 constexpr int kPatienceMs = 10'000;
 
+/// Where the container's processes are counted; empty where there is no such cgroup.
+std::string directory_of(const std::string& cgroup) {
+  // Too large for a thread's stack by far more than it needs.
+  const auto hierarchies = std::make_unique<cgroup::Hierarchies>();
+  cgroup::Group group;
+  base::Failure failure;
+  base::PathText path;
+  if (!cgroup::discover(*hierarchies, failure) ||
+      !group.open(*hierarchies, cgroup, failure, cgroup::manager_of(cgroup))) {
+    base::log_warn("top: {}", failure.text.view());
+    return {};
+  }
+  return std::string(group.directory_path("pids", path));
+}
+
 /// The processes of the container's pids cgroup (v1) or its one cgroup (v2).
 std::set<std::int64_t> processes_of(const std::string& cgroup) {
-  const os::Path base = unified_cgroups() ? "/sys/fs/cgroup" : "/sys/fs/cgroup/pids";
   std::set<std::int64_t> pids;
   std::error_code failed;
-  std::vector<os::Path> groups = {os::Path(base.string() + cgroup)};
+  std::vector<os::Path> groups = {os::Path(directory_of(cgroup))};
   for (std::filesystem::recursive_directory_iterator it(groups.front(), failed), end; it != end;
        it.increment(failed)) {
     if (failed) break;
@@ -43,7 +60,7 @@ std::set<std::int64_t> processes_of(const std::string& cgroup) {
 
 void check_arguments(std::string_view text) {
   // Docker: options that would let ps show something else than processes are refused.
-  for (const std::string& word : base::split(text, ' ')) {
+  for (const std::string& word : base::split(std::string(text), ' ')) {
     const std::size_t equals = word.find("pid=");
     const bool renames_pid = equals != std::string::npos && equals + 4 < word.size() &&
                              (equals == 0 || word[equals - 1] == ',' || word[equals - 1] == 'o');

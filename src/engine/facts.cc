@@ -2,8 +2,10 @@
 
 #include "base/fields.h"
 #include "base/strings.h"
+#include "container/cdi.h"
 #include "engine/engine.h"
 #include "engine/release.h"
+#include "engine/room_settings.h"
 
 namespace wharf::engine {
 namespace {
@@ -60,11 +62,13 @@ std::string masked(const std::string& url) {
   return url.substr(0, scheme + 3) + "xxxxx:xxxxx" + url.substr(at);
 }
 
-std::vector<std::string> security_options(const Host& host, const Settings& settings) {
+std::vector<std::string> security_options(const Host& host, const Settings& settings,
+                                          bool remaps_ids) {
   std::vector<std::string> options;
   if (host.apparmor) options.push_back("name=apparmor");
   if (host.seccomp)
     options.push_back("name=seccomp,profile=" + settings.containers.seccomp_profile);
+  if (remaps_ids) options.push_back("name=userns");
   if (host.cgroup2) options.push_back("name=cgroupns");
   if (settings.containers.no_new_privileges) options.push_back("name=no-new-privileges");
   return options;
@@ -86,6 +90,16 @@ void add_host(api::Info& info, const Host& host) {
   info.cpus = host.cpus;
   info.memory_bytes = host.memory_bytes;
   info.name = host.name;
+}
+
+/// What `--device vendor.com/class=name` can name, and the files that were meant to say more.
+void add_devices(api::Info& info, const Settings& settings, std::vector<std::string>& warnings) {
+  info.cdi_directories = container_settings(settings).cdi_directories;
+  const container::CdiCatalog catalog = container::read_cdi(info.cdi_directories);
+  for (const auto& [name, device] : catalog.devices) {
+    info.discovered_devices.push_back({"cdi", name});
+  }
+  for (const std::string& error : catalog.errors) warnings.push_back("CDI: " + error);
 }
 
 void add_settings(api::Info& info, const Settings& settings) {
@@ -149,10 +163,10 @@ api::Info info(const Engine& engine) {
   info.runc_commit.id = std::string(kWharfVersion);
   info.containerd_commit.id = std::string(kWharfVersion);
   info.init_commit.id = std::string(kWharfVersion);
-  info.security_options = security_options(host, *settings);
+  info.security_options = security_options(host, *settings, engine.containers.remaps_ids());
   info.firewall_backend = base::JsonObject{{"Driver", "nftables"}};
-  info.cdi_directories = {"/etc/cdi", "/var/run/cdi"};
   std::vector<std::string> warnings = missing(host);
+  add_devices(info, *settings, warnings);
   if (!warnings.empty()) info.warnings = std::move(warnings);
   return info;
 }

@@ -1,5 +1,6 @@
 #include "engine/host.h"
 
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -106,6 +107,13 @@ Host read_host() {
   host.seccomp = exists("/proc/sys/kernel/seccomp/actions_avail");
   host.apparmor = first_line("/sys/module/apparmor/parameters/enabled") == "Y";
   return host;
+}
+
+std::string default_cgroup_driver() {
+  struct stat status{};
+  // As sd_booted(3) has it.
+  const bool booted = ::lstat("/run/systemd/system", &status) == 0 && S_ISDIR(status.st_mode);
+  return booted && exists("/sys/fs/cgroup/cgroup.controllers") ? "systemd" : "cgroupfs";
 }
 
 std::int64_t open_descriptors() {

@@ -29,6 +29,9 @@ struct Host {
 
 Host read_host();
 
+/// "systemd" where the machine was booted with it and has cgroup v2 alone, else "cgroupfs".
+std::string default_cgroup_driver();
+
 /// Descriptors and threads of this process.
 std::int64_t open_descriptors();
 std::int64_t running_threads();

@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "container/checks.h"
+#include "engine/host.h"
 #include "engine/options.h"
 
 namespace wharf::engine {
@@ -89,7 +91,7 @@ void set_log_level(Settings& settings, const Json& value) {
   }
 }
 
-void set_exec_options(Settings&, const Json& value) {
+void set_exec_options(Settings& settings, const Json& value) {
   for (const std::string& option : texts(value)) {
     const std::size_t equals = option.find('=');
     const std::string name = option.substr(0, equals);
@@ -97,11 +99,9 @@ void set_exec_options(Settings&, const Json& value) {
     if (name != "native.cgroupdriver")
       fail(Kind::InvalidArgument, "invalid option {}", base::quoted(name));
     const std::string driver = option.substr(equals + 1);
-    if (driver == "systemd")
-      fail(Kind::InvalidArgument,
-           "native.cgroupdriver=systemd is not built in this engine yet: leave the option out, or "
-           "use cgroupfs");
-    if (driver != "cgroupfs") fail(Kind::InvalidArgument, "invalid cgroup driver: {}", driver);
+    if (driver != "systemd" && driver != "cgroupfs")
+      fail(Kind::InvalidArgument, "native.cgroupdriver option {} not supported", driver);
+    settings.containers.cgroup_driver = driver;
   }
 }
 
@@ -132,6 +132,12 @@ void set_pools(Settings& settings, const Json& value) {
       fail(Kind::InvalidArgument, "invalid default address pool: base is missing");
     settings.address_pools.push_back(std::move(set));
   }
+}
+
+void set_cdi_directories(Settings& settings, const Json& value) {
+  settings.containers.cdi_directories = texts(value);
+  // Docker: one empty name means none, and so no CDI.
+  std::erase(settings.containers.cdi_directories, "");
 }
 
 void set_features(Settings& settings, const Json& value) {
@@ -251,11 +257,13 @@ constexpr Row kContainerRows[] = {
     {"no-new-privileges",
      [](Settings& s, const Json& v) { s.containers.no_new_privileges = v.get_bool(); }},
     {"seccomp-profile", [](Settings& s, const Json& v) { s.containers.seccomp_profile = text(v); }},
+    {"userns-remap", [](Settings& s, const Json& v) { s.containers.userns_remap = text(v); }},
     {"log-driver", [](Settings& s, const Json& v) { s.logs.driver = text(v); }},
     {"log-opts", [](Settings& s, const Json& v) { s.logs.options = pairs(v); }},
     {"dns", [](Settings& s, const Json& v) { s.containers.dns = texts(v); }},
     {"dns-opts", [](Settings& s, const Json& v) { s.containers.dns_options = texts(v); }},
     {"dns-search", [](Settings& s, const Json& v) { s.containers.dns_search = texts(v); }},
+    {"cdi-spec-dirs", set_cdi_directories},
     {"host-gateway-ips", [](Settings& s, const Json& v) { s.containers.host_gateway = texts(v); }},
 };
 
@@ -308,6 +316,10 @@ void check_together(const Settings& settings) {
     fail(Kind::InvalidArgument,
          "you specified --iptables=false with --icc=false: ICC=false uses iptables to function");
   }
+  const bool systemd = settings.containers.cgroup_driver == "systemd";
+  const std::string& parent = settings.containers.cgroup_parent;
+  if (systemd && !parent.empty() && !container::names_slice(parent))
+    fail(Kind::InvalidArgument, "{}", container::kNoSlice);
   if (settings.shutdown_timeout_s < -1)
     fail(Kind::InvalidArgument, "invalid shutdown timeout: {}", settings.shutdown_timeout_s);
 }
@@ -334,6 +346,8 @@ Settings to_settings(const Given& given, std::vector<std::string>& warnings) {
   if (settings.tls.verify) settings.tls.enabled = true;
   if (settings.hosts.empty()) settings.hosts.push_back("unix:///var/run/docker.sock");
   if (settings.debug) settings.log_level = "debug";
+  std::string& driver = settings.containers.cgroup_driver;
+  if (driver.empty()) driver = default_cgroup_driver();
   check_together(settings);
   return settings;
 }

@@ -89,13 +89,22 @@ TEST(Configuration, RefusesAnOptionGivenTwice) {
 }
 
 TEST(Configuration, RefusesWhatIsNotBuiltUnlessItAsksForTheDefault) {
-  EXPECT_NE(complaint([] { settings_of(flags({"--userns-remap", "default"})); }), "");
+  EXPECT_NE(complaint([] { settings_of(flags({"--selinux-enabled"})); }), "");
   EXPECT_EQ(complaint([] { settings_of(flags({"--default-runtime", "runc", "--ipv6=false"})); }),
             "");
-  EXPECT_NE(complaint([] { settings_of(flags({"--exec-opt", "native.cgroupdriver=systemd"})); }),
-            "");
-  EXPECT_EQ(complaint([] { settings_of(flags({"--exec-opt", "native.cgroupdriver=cgroupfs"})); }),
-            "");
+}
+
+TEST(Configuration, TakesEitherManagerOfCgroupsWithAParentOfItsKind) {
+  const auto with = [](const char* driver, const char* parent) {
+    const std::string option = std::string("native.cgroupdriver=") + driver;
+    return settings_of(flags({"--exec-opt", option, "--cgroup-parent", parent})).containers;
+  };
+  EXPECT_EQ(with("systemd", "a-b.slice").cgroup_driver, "systemd");
+  EXPECT_EQ(with("cgroupfs", "/a").cgroup_driver, "cgroupfs");
+  EXPECT_EQ(complaint([&] { with("none", ""); }), "native.cgroupdriver option none not supported");
+  EXPECT_EQ(complaint([&] { with("systemd", "/a"); }),
+            "cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"");
+  EXPECT_NE(complaint([&] { with("systemd", ".slice"); }), "");
 }
 
 TEST(Configuration, WarnsOfWhatChangesNothing) {

@@ -1,6 +1,7 @@
 #include "engine/room_settings.h"
 
 #include "engine/release.h"
+#include "engine/remap.h"
 
 namespace wharf::engine {
 
@@ -9,6 +10,8 @@ container::Settings container_settings(const Settings& settings) {
   container::Settings made;
   made.data_root = settings.data_root;
   made.exec_root = settings.exec_root;
+  made.systemd_cgroups = given.cgroup_driver == "systemd";
+  if (made.systemd_cgroups) made.cgroup_parent = "system.slice";
   if (!given.cgroup_parent.empty()) made.cgroup_parent = given.cgroup_parent;
   made.cgroup_namespace = given.cgroup_namespace;
   made.ipc_mode = given.ipc_mode;
@@ -19,9 +22,13 @@ container::Settings container_settings(const Settings& settings) {
   made.init_path = given.init_path;
   made.no_new_privileges = given.no_new_privileges;
   made.seccomp_profile = given.seccomp_profile;
+  made.remap = remapped_ids(given.userns_remap);
+  made.id_pool = automatic_pool(read_subordinates("/etc/subuid"), read_subordinates("/etc/subgid"));
   made.stop_timeout_s = given.stop_timeout_s;
   made.log_driver = settings.logs.driver;
   made.log_options = settings.logs.options;
+  const auto cdi = settings.features.find("cdi");
+  if (cdi == settings.features.end() || cdi->second) made.cdi_directories = given.cdi_directories;
   made.dns = given.dns;
   made.dns_search = given.dns_search;
   made.dns_options = given.dns_options;
@@ -64,6 +71,10 @@ registry::Settings registry_settings(const Settings& settings) {
   made.mirrors = settings.registry.mirrors;
   made.max_concurrent_downloads = settings.registry.downloads_at_once;
   made.max_download_attempts = settings.registry.download_attempts;
+  // Docker: /etc/docker has both. Beside another daemon.json are another daemon's certificates.
+  made.certs_directory = os::Path(settings.config_file).parent_path() / "certs.d";
+  const ProxySettings& proxies = settings.proxies;
+  made.proxies = http::ProxyRules{proxies.http, proxies.https, proxies.none}.or_environment();
   made.user_agent = "docker/" + std::string(kVersion);
   return made;
 }

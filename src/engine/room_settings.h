@@ -8,6 +8,7 @@
 
 namespace wharf::engine {
 
+/// May make the user "dockremap". Throws what --userns-remap cannot have.
 container::Settings container_settings(const Settings& settings);
 network::Settings network_settings(const Settings& settings);
 registry::Settings registry_settings(const Settings& settings);

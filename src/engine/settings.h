@@ -69,8 +69,8 @@ struct UlimitSetting {
 };
 
 struct ContainerSettings {
-  std::string cgroup_parent;  ///< "" is "/docker".
-  std::string cgroup_driver = "cgroupfs";
+  std::string cgroup_parent;     ///< "" is "/docker", with systemd "system.slice".
+  std::string cgroup_driver;     ///< "cgroupfs" or "systemd".
   std::string cgroup_namespace;  ///< --default-cgroupns-mode; "" follows the cgroup version.
   std::string ipc_mode = "private";
   std::int64_t shm_bytes = 64 << 20;
@@ -79,11 +79,13 @@ struct ContainerSettings {
   std::string init_path;
   bool no_new_privileges = false;
   std::string seccomp_profile = "builtin";
+  std::string userns_remap;  ///< "": off.
   int stop_timeout_s = 10;
   std::vector<std::string> dns;
   std::vector<std::string> dns_options;
   std::vector<std::string> dns_search;
   std::vector<std::string> host_gateway;
+  std::vector<std::string> cdi_directories = {"/etc/cdi", "/var/run/cdi"};
 };
 
 struct Settings {

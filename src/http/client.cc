@@ -99,15 +99,23 @@ Client::Client(Endpoint endpoint, Options options)
     : endpoint_(std::move(endpoint)),
       options_(std::move(options)),
       pool_(std::make_shared<Pool>(options_.idle_connections)) {
-  if (!options_.host_header.empty()) return;
-  options_.host_header = "docker";
+  if (options_.host_header.empty()) options_.host_header = host_of_endpoint();
+  if (!endpoint_.proxy || endpoint_.tls) return;
+  options_.target_prefix = "http://" + options_.host_header;
+  if (!endpoint_.proxy->authorization.empty())
+    options_.headers.push_back({"Proxy-Authorization", endpoint_.proxy->authorization});
+}
+
+std::string Client::host_of_endpoint() const {
+  std::string out = "docker";
   if (endpoint_.path.empty()) {
     const bool v6 = endpoint_.host.find(':') != std::string::npos;
-    options_.host_header = v6 ? "[" + endpoint_.host + "]" : endpoint_.host;
+    out = v6 ? "[" + endpoint_.host + "]" : endpoint_.host;
     if (endpoint_.port != (endpoint_.tls ? 443 : 80)) {
-      options_.host_header += ":" + std::to_string(endpoint_.port);
+      out += ":" + std::to_string(endpoint_.port);
     }
   }
+  return out;
 }
 
 Client::~Client() = default;

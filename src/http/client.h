@@ -94,8 +94,9 @@ class Response {
 };
 
 struct Options {
-  std::string host_header;  ///< Default: "host:port" of the endpoint, "docker" for unix.
-  Headers headers;          ///< Sent with every request.
+  std::string host_header;    ///< Default: "host:port" of the endpoint, "docker" for unix.
+  Headers headers;            ///< Sent with every request.
+  std::string target_prefix;  ///< Before every target: "http://host" through a proxy.
   int connect_timeout_ms = kConnectTimeoutMs;
   int idle_timeout_ms = -1;
   std::size_t idle_connections = 4;
@@ -115,6 +116,7 @@ class Client {
 
  private:
   std::unique_ptr<Connection> connect(const Request& request) const;
+  std::string host_of_endpoint() const;
 
   Endpoint endpoint_;
   Options options_;

@@ -40,7 +40,7 @@ std::string request_head(const Request& request, const Options& options) {
     base::fail(Kind::InvalidArgument, "net/http: invalid request target {}",
                base::quoted(request.target));
   }
-  std::string out = request.method + " " + request.target + " HTTP/1.1\r\n";
+  std::string out = request.method + " " + options.target_prefix + request.target + " HTTP/1.1\r\n";
   add_header(out, {"Host", options.host_header});
   for (const Header& each : options.headers) add_header(out, each);
   for (const Header& each : request.headers) add_header(out, each);

@@ -16,6 +16,8 @@ namespace {
 
 using base::Kind;
 
+constexpr std::size_t kProxyHeadLimit = 16 << 10;
+
 struct Address {
   sockaddr_storage storage{};
   socklen_t bytes = 0;
@@ -165,6 +167,46 @@ os::Fd connect_unix(const std::string& path) {
   return socket;
 }
 
+/// "HTTP/1.1 200 Connection established" and headers, read byte by byte: what follows is TLS's.
+void tunnel(const os::Fd& socket, const Endpoint& endpoint, const DialOptions& options) {
+  const auto stream = plain_stream(os::Fd(os::check(::dup(socket.get()), "duplicate socket")));
+  stream->set_idle_timeout_ms(options.connect_timeout_ms);
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  const std::string to =
+      fmt::format("{}{}{}:{}", v6 ? "[" : "", endpoint.host, v6 ? "]" : "", endpoint.port);
+  std::string request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", to);
+  if (!endpoint.proxy->authorization.empty())
+    request += "Proxy-Authorization: " + endpoint.proxy->authorization + "\r\n";
+  stream->write_all(request + "\r\n");
+  std::string head;
+  std::array<char, 1> byte{};
+  while (!head.ends_with("\r\n\r\n")) {
+    if (head.size() > kProxyHeadLimit || stream->read_some(byte) == 0)
+      base::fail(Kind::Unavailable, "proxy {}: no answer to CONNECT", endpoint.proxy->host);
+    head += byte[0];
+  }
+  const std::string_view line = std::string_view(head).substr(0, head.find('\r'));
+  const std::size_t status = line.find(' ');
+  if (line.starts_with("HTTP/1.") && line.substr(status + 1).starts_with("200")) return;
+  // Docker: Go says the words behind the status alone.
+  const std::size_t words = line.find(' ', status + 1);
+  base::fail(Kind::Unavailable, "proxy {}: {:.200}", endpoint.proxy->host,
+             words == std::string_view::npos ? line : line.substr(words + 1));
+}
+
+os::Fd connect_tcp(const Endpoint& endpoint, const DialOptions& options) {
+  if (!endpoint.proxy) return Race(look_up(endpoint.host, endpoint.port), options).winner();
+  try {
+    os::Fd socket = Race(look_up(endpoint.proxy->host, endpoint.proxy->port), options).winner();
+    if (endpoint.tls) tunnel(socket, endpoint, options);
+    return socket;
+  } catch (const base::Error& error) {
+    if (error.kind() != Kind::Unavailable) throw;
+    throw base::Error(error.kind(), std::string("proxyconnect tcp: ") + error.what(),
+                      error.error_number());
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Stream> dial(const Endpoint& endpoint, const DialOptions& options) {
@@ -173,7 +215,7 @@ std::unique_ptr<Stream> dial(const Endpoint& endpoint, const DialOptions& option
     stream->set_idle_timeout_ms(options.idle_timeout_ms);
     return stream;
   }
-  os::Fd socket = Race(look_up(endpoint.host, endpoint.port), options).winner();
+  os::Fd socket = connect_tcp(endpoint, options);
   if (endpoint.tls) return tls_stream(std::move(socket), *endpoint.tls, endpoint.host, options);
   auto stream = plain_stream(std::move(socket));
   stream->set_idle_timeout_ms(options.idle_timeout_ms);

@@ -7,9 +7,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "http/proxy.h"
 #include "http/stream.h"
 
 struct ssl_ctx_st;
@@ -17,9 +20,10 @@ struct ssl_ctx_st;
 namespace wharf::http {
 
 struct TlsOptions {
-  std::string ca_file;           ///< PEM; added to nothing: with it only these are trusted.
-  std::string ca_directory;      ///< All *.crt in it are trusted besides the system's.
-  std::string certificate_file;  ///< PEM of the client's certificate (mutual TLS).
+  std::string ca_file;       ///< PEM; added to nothing: with it only these are trusted.
+  std::string ca_directory;  ///< All *.crt in it are trusted besides the system's.
+  std::vector<std::string> more_ca_files;  ///< PEM, trusted besides the system's.
+  std::string certificate_file;            ///< PEM of the client's certificate (mutual TLS).
   std::string key_file;
   std::string server_name;  ///< Expected name; empty is the host dialled.
   bool verify = true;
@@ -47,6 +51,8 @@ struct Endpoint {
   std::string host;
   std::uint16_t port = 0;
   std::shared_ptr<const TlsContext> tls;  ///< Null: plain.
+  /// Dialled instead: a tunnel through it for TLS, and else requests that name their whole URL.
+  std::optional<Proxy> proxy;
 };
 
 inline constexpr int kConnectTimeoutMs = 30'000;

@@ -16,14 +16,15 @@ namespace {
 
 using base::Kind;
 
+void trust_file(SSL_CTX* context, const std::string& file) {
+  if (SSL_CTX_load_verify_file(context, file.c_str()) == 1) return;
+  base::fail(Kind::InvalidArgument, "unable to load CA certificate {}: {}", file, openssl_reason());
+}
+
 void trust_directory(SSL_CTX* context, const std::string& directory) {
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(directory, failed)) {
-    if (entry.path().extension() != ".crt") continue;
-    if (SSL_CTX_load_verify_file(context, entry.path().c_str()) != 1) {
-      base::fail(Kind::InvalidArgument, "unable to load CA certificate {}: {}",
-                 entry.path().string(), openssl_reason());
-    }
+    if (entry.path().extension() == ".crt") trust_file(context, entry.path().native());
   }
 }
 
@@ -103,6 +104,7 @@ TlsContext::TlsContext(const TlsOptions& options)
                base::quoted(options.ca_file), openssl_reason());
   }
   if (!options.ca_directory.empty()) trust_directory(context_, options.ca_directory);
+  for (const std::string& file : options.more_ca_files) trust_file(context_, file);
   if (!options.certificate_file.empty()) use_certificate(context_, options);
   made.release();
 }

@@ -160,6 +160,16 @@ void pull_one(Images& images, registry::Registry& registry, const PullRequest& r
   }
 }
 
+/// Docker: never 401, at which its clients would ask for a password. A repository that one may not
+/// see does not exist.
+[[noreturn]] void refused(const oci::Reference& reference, std::string_view why) {
+  if (why != "no basic auth credentials") fail(Kind::NotFound, "{}", why);
+  fail(Kind::Internal,
+       "failed to resolve reference \"{}\": pull access denied, repository does not exist or may "
+       "require authorization: authorization failed: {}",
+       reference.text(), why);
+}
+
 }  // namespace
 
 void pull(Images& images, registry::Registry& registry, const PullRequest& request,
@@ -175,6 +185,7 @@ void pull(Images& images, registry::Registry& registry, const PullRequest& reque
       pull_one(images, registry, one, progress, stop);
     }
   } catch (const Error& error) {
+    if (error.kind() == Kind::Unauthorized) refused(request.reference, error.what());
     // Docker: a registry that cannot be reached is the daemon's failure, 500, not 503.
     if (error.kind() != Kind::Unavailable) throw;
     fail(Kind::Internal, "failed to resolve reference \"{}\": {}", request.reference.text(),

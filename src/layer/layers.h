@@ -22,8 +22,8 @@
 #include <vector>
 
 #include "archive/apply.h"
-#include "archive/limits.h"
 #include "base/digest.h"
+#include "layer/options.h"
 #include "os/mount.h"
 #include "store/database.h"
 
@@ -103,18 +103,6 @@ struct Claim {
   std::unique_ptr<Ingest> ingest;
 };
 
-struct LayerOptions {
-  archive::Limits limits;
-  os::Path unpacker = "/proc/self/exe";  ///< Run as `unpacker unpack`; calls unpack_main().
-  unsigned writers = 2;                  ///< Threads of one unpacker that write files.
-  int stall_seconds = 60;                ///< No byte moved for so long: the ingest fails.
-};
-
-struct MountOptions {
-  bool read_only = false;
-  bool discardable = false;  ///< For containers that are removed when they end.
-};
-
 struct LayersState;
 
 class Layers {
@@ -179,10 +167,12 @@ class Layers {
                           MountOptions options = {});
 
   /// As mount(), but read-only and without a claim on the writable layer: to look into it.
-  os::DetachedMount mount_at_rest(std::string_view id, std::span<const base::Digest> diff_ids);
+  os::DetachedMount mount_at_rest(std::string_view id, std::span<const base::Digest> diff_ids,
+                                  const os::IdSpace* ids = nullptr);
 
   /// The layers alone, read-only: to look into an image.
-  os::DetachedMount mount_image(std::span<const base::Digest> diff_ids);
+  os::DetachedMount mount_image(std::span<const base::Digest> diff_ids,
+                                const os::IdSpace* ids = nullptr);
 
   /// Unpacks an archive in a sandboxed process that has `root` as its own.
   std::unique_ptr<Extraction> extract(const os::Fd& root, const archive::Onto& onto);

@@ -14,6 +14,7 @@
 #include "layer/verdict.h"
 #include "os/confine.h"
 #include "os/file.h"
+#include "os/user_namespace.h"
 
 namespace wharf::layer {
 namespace {
@@ -141,9 +142,12 @@ void confine(const os::Fd& root, std::span<const int> capabilities) {
 int unpack_main() {
   const os::Fd stream(kStreamFd), root(kDirectoryFd), verdict(kVerdictFd), order(kOrderFd);
   Verdict result;
+  // To the end of the process: what would change it back is not among its system calls.
+  std::optional<os::ActingAs> acting;
   try {
     const Order ordered = parse_order(os::read_all(order, kMaxOrder));
     if (ordered.onto) {
+      if (!ordered.onto->ids.uids.empty()) acting.emplace(ordered.onto->ids);
       confine(root, kExtractCapabilities);
       result = extract(ordered, root, stream, verdict);
     } else {
@@ -160,7 +164,7 @@ int unpack_main() {
   try {
     os::write_all(verdict, "V " + to_text(result) + "\n");
   } catch (const base::Error&) {
-    return 1;  // The daemon is gone; its next start removes what was written.
+    ::_exit(1);  // The daemon is gone; its next start removes what was written.
   }
   // No destructors of the process: threads may still hold descriptors of a refused layer.
   ::_exit(0);

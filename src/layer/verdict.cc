@@ -17,6 +17,8 @@ struct OntoText {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   bool keep_kinds = false;
+  std::string uid_map;
+  std::string gid_map;
 };
 
 struct OrderText {
@@ -50,7 +52,8 @@ struct Fields<layer::OntoText> {
   using T = layer::OntoText;
   static constexpr auto table = std::make_tuple(
       field("below", &T::below), field("shown", &T::shown), field("set_owner", &T::set_owner),
-      field("uid", &T::uid), field("gid", &T::gid), field("keep_kinds", &T::keep_kinds));
+      field("uid", &T::uid), field("gid", &T::gid), field("keep_kinds", &T::keep_kinds),
+      field("uid_map", &T::uid_map, Omit::Empty), field("gid_map", &T::gid_map, Omit::Empty));
 };
 
 template <>
@@ -100,7 +103,9 @@ std::string to_text(const Order& order) {
                          onto->set_owner,
                          onto->uid,
                          onto->gid,
-                         onto->keep_kinds};
+                         onto->keep_kinds,
+                         os::to_text(onto->ids.uids),
+                         os::to_text(onto->ids.gids)};
   }
   return base::to_text(base::to_json(text));
 }
@@ -117,7 +122,8 @@ Order parse_order(std::string_view text) {
                                onto->set_owner,
                                onto->uid,
                                onto->gid,
-                               onto->keep_kinds};
+                               onto->keep_kinds,
+                               {os::parse_id_map(onto->uid_map), os::parse_id_map(onto->gid_map)}};
   }
   return order;
 }

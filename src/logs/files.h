@@ -12,46 +12,17 @@
 #include <vector>
 
 #include "base/time.h"
+#include "logs/records.h"
 #include "os/fd.h"
 
 namespace wharf::logs {
-
-/// A longer record than any writer of ours makes ends its reading: 16 KiB of text, escaped,
-/// and attributes.
-inline constexpr std::size_t kRecordLimit = 1 << 20;
-
-/// Records are read off one file, front to back.
-class RecordReader {
- public:
-  explicit RecordReader(os::Fd file, std::uint64_t offset = 0);
-
-  /// The next whole record without its '\n', until the next call. Nothing at the end of the file,
-  /// for now: a record still being written is returned once it is whole.
-  std::optional<std::string_view> next();
-
-  const os::Fd& file() const { return file_; }
-
-  /// Of the byte after the record that was returned last.
-  std::uint64_t position() const { return offset_ - (buffer_.size() - begin_); }
-
-  /// The file has become shorter than what was read: it is read from its start again.
-  void rewind_if_truncated();
-
- private:
-  bool fill();
-
-  os::Fd file_;
-  std::uint64_t offset_ = 0;  ///< Of the byte after the buffer's last.
-  std::string buffer_;
-  std::size_t begin_ = 0;
-  bool skipping_ = false;  ///< Inside a record beyond the limit.
-};
 
 class LogFiles {
  public:
   /// Opens `name` in `directory` and what was rotated before it. A log that does not exist
   /// yet has no files. `max_files` bounds how far back is looked.
-  LogFiles(const os::Fd& directory, const std::string& name, std::uint32_t max_files);
+  LogFiles(const os::Fd& directory, const std::string& name, std::uint32_t max_files,
+           Format format = Format::Json);
 
   /// Skips all but the last `records`. Reads those alone.
   void keep_last(std::uint64_t records);
@@ -82,6 +53,7 @@ class LogFiles {
   const os::Fd& plain(Part& part);
 
   os::Fd directory_;
+  Format format_;
   std::vector<Part> parts_;
   std::optional<RecordReader> reader_;
   std::size_t at_ = 0;

@@ -29,13 +29,17 @@ bool is_same(const os::Fd& directory, const std::string& name, const struct stat
 }  // namespace
 
 Follower::Follower(const os::Fd& directory, std::string name, std::optional<RecordReader> from,
-                   Watch::Interest& changes)
-    : directory_(directory), name_(std::move(name)), reader_(std::move(from)), changes_(changes) {}
+                   Watch::Interest& changes, Format format)
+    : directory_(directory),
+      name_(std::move(name)),
+      reader_(std::move(from)),
+      changes_(changes),
+      format_(format) {}
 
 bool Follower::advance() {
   if (!reader_) {
     auto file = open_log(directory_, name_);
-    if (file) reader_.emplace(std::move(*file));
+    if (file) reader_.emplace(std::move(*file), 0, format_);
     return file.has_value();
   }
   const struct stat ours = os::status(reader_->file());
@@ -56,7 +60,7 @@ bool Follower::advance() {
   }
   auto file = open_log(directory_, newer);
   if (!file) return false;
-  reader_.emplace(std::move(*file));
+  reader_.emplace(std::move(*file), 0, format_);
   return true;
 }
 

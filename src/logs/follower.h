@@ -19,7 +19,7 @@ class Follower {
   /// `from` is where the reading of `name` in `directory` ended, or nothing if there was no
   /// file. `changes` is the interest in that directory, got before the reading began.
   Follower(const os::Fd& directory, std::string name, std::optional<RecordReader> from,
-           Watch::Interest& changes);
+           Watch::Interest& changes, Format format = Format::Json);
 
   /// The next record, until the next call. Waits for it; nothing once `ended` is readable (the
   /// container has stopped) and everything is read, or when `stop` is requested. Before it waits it
@@ -35,6 +35,7 @@ class Follower {
   std::string name_;
   std::optional<RecordReader> reader_;
   Watch::Interest& changes_;
+  Format format_;
   bool last_look_ = false;
 };
 

@@ -1,10 +1,12 @@
-// One record of a container's log, read from Docker's json-file format and written to clients.
+// One record of a container's log, read from a format of Docker's and written to clients.
 //
 //   {"log":"text\n","stream":"stdout","attrs":{"k":"v"},"time":"2026-11-21T08:00:00.123456789Z"}
+//   LogEntry{source: "stdout", time_nano: 1795248000123456789, line: "text"}
 //
 // Plain values.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,10 +23,15 @@ struct Line {
   std::map<std::string, std::string> attributes;
 };
 
+/// How the files of a log are written: docs/formats/json-log.md, local-log.md.
+enum class Format : std::uint8_t { Json, Local };
+
 /// The record in `record` (one line of the file, '\n' or not); nothing when it is damaged.
 std::optional<Line> decode(std::string_view record);
 /// The same into a line that may have been used before; false when it is damaged.
 bool decode(std::string_view record, Line& line);
+/// Of either format.
+bool decode(std::string_view record, Format format, Line& line);
 
 struct Shown {
   bool timestamps = false;

@@ -141,6 +141,64 @@ TEST(LogFiles, UnpackCompressedOnes) {
   EXPECT_EQ(rest(all), "old\nnew\n");
 }
 
+/// As the supervisor writes one: {source: "stdout", time_nano: second * 10^9, line: text}.
+std::string entry(const std::string& text, unsigned char second, const std::string& more = "") {
+  std::string body = "\x0a\x06stdout\x10";
+  for (std::uint64_t ns = second * 1'000'000'000ULL; ns != 0; ns >>= 7)
+    body += static_cast<char>((ns & 0x7f) | (ns >= 0x80 ? 0x80 : 0));
+  body += std::string("\x1a") + static_cast<char>(text.size()) + text + more;
+  const std::string length = {0, 0, 0, static_cast<char>(body.size())};
+  return length + body + length;
+}
+
+std::string local_text(LogFiles& files) {
+  std::string all;
+  Line line;
+  while (const auto next = files.next()) {
+    if (decode(*next, Format::Local, line)) all += line.text;
+  }
+  return all;
+}
+
+TEST(LogFiles, ReadTheLocalFormatFromAnyPlace) {
+  const os::TempDirectory dir;
+  append(dir.path() / "l.1", entry("a", 1) + entry("b", 2));
+  append(dir.path() / "l", entry("c", 3) + entry("piece ", 4, std::string("\x20\x01", 2)) +
+                               entry("end", 4, std::string("\x20\x01\x2a\x02\x08\x01", 6)));
+  const os::Fd fd = os::open_directory(dir.path());
+  for (const auto& [tail, expected] :
+       std::map<std::uint64_t, std::string>{{0, ""},
+                                            {1, "end\n"},
+                                            {2, "piece end\n"},
+                                            {4, "b\nc\npiece end\n"},
+                                            {9, "a\nb\nc\npiece end\n"}}) {
+    LogFiles some(fd, "l", 3, Format::Local);
+    some.keep_last(tail);
+    EXPECT_EQ(local_text(some), expected) << tail;
+  }
+  LogFiles later(fd, "l", 3, Format::Local);
+  later.keep_since({3'000'000'000});
+  EXPECT_EQ(local_text(later), "c\npiece end\n");
+}
+
+TEST(LogFiles, EndWhereLengthsDoNotAgreeAndGoOnWithTheNextFile) {
+  const os::TempDirectory dir;
+  std::string damaged = entry("b", 2);
+  damaged.back() = 9;
+  append(dir.path() / "l.2", entry("a", 1) + damaged + entry("lost", 2));
+  append(dir.path() / "l.1", std::string("\xff\xff\xff\xff garbage"));
+  append(dir.path() / "l", entry("c", 3) + entry("d", 3).substr(0, 9));
+  const os::Fd fd = os::open_directory(dir.path());
+  LogFiles all(fd, "l", 3, Format::Local);
+  EXPECT_EQ(local_text(all), "a\nc\n");
+  LogFiles some(fd, "l", 3, Format::Local);
+  some.keep_last(1);
+  EXPECT_EQ(local_text(some), "c\n");
+  LogFiles two(fd, "l", 3, Format::Local);
+  two.keep_last(2);
+  EXPECT_EQ(local_text(two), "lost\nc\n");
+}
+
 TEST(RecordReader, SkipsARecordThatIsTooLong) {
   const os::TempDirectory dir;
   append(dir.path() / "l", std::string(kRecordLimit * 2, 'x') + "\n" + record("after"));

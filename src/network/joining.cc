@@ -196,7 +196,7 @@ void set_default_route(SandboxState& sandbox) {
 
 }  // namespace
 
-Sandbox Networks::join(const JoinRequest& request) {
+Sandbox Networks::join(const JoinRequest& request, os::Fd netns) {
   state_->make_ready();
   auto sandbox = std::make_unique<SandboxState>();
   sandbox->networks = state_.get();
@@ -209,7 +209,7 @@ Sandbox Networks::join(const JoinRequest& request) {
       shares_host |= sandbox->endpoints.back().entry().driver == &state_->host;
     }
     if (!shares_host) {
-      sandbox->netns = state_->pool.take();
+      sandbox->netns = netns ? NetworkNamespace::of_user(std::move(netns)) : state_->pool.take();
       const EndpointState* gateway = sandbox->gateway();
       for (const EndpointState& each : sandbox->endpoints) plug(*sandbox, each, &each == gateway);
       publish_ports(*sandbox);

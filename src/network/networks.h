@@ -36,8 +36,9 @@ class Networks {
   ~Networks();
   Networks(const Networks&) = delete;
 
-  /// Throws what the start call answers, beginning "failed to set up container networking: ".
-  Sandbox join(const JoinRequest& request);
+  /// Throws what the start call answers, beginning "failed to set up container networking: ". With
+  /// `netns`, a fresh one that belongs to a user namespace, that is what the container gets.
+  Sandbox join(const JoinRequest& request, os::Fd netns = {});
 
   /// Owns again what `record` says; `netns` is /proc/PID/ns/net of the container. Ports are bound
   /// anew: one that someone took meanwhile is logged and stays forwarded.

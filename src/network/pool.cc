@@ -15,7 +15,6 @@ constexpr int kLoopbackIndex = 1;
 /// Docker: what containers find (reference/daemon.md, section 8.2).
 void set_defaults() {
   os::write_sysctl("net/ipv4/ip_unprivileged_port_start", "0");
-  os::write_sysctl("net/ipv4/ping_group_range", "0 2147483647");
   try {
     // Interfaces to come are IPv4 only, until a network with IPv6 says otherwise (threats A55).
     // Loopback is there already and keeps ::1.
@@ -32,6 +31,18 @@ void set_defaults() {
 NetworkNamespace NetworkNamespace::make() {
   std::optional<os::NetlinkSocket> socket;
   os::Fd fd = os::new_network_namespace([&] {
+    set_defaults();
+    os::write_sysctl("net/ipv4/ping_group_range", "0 2147483647");
+    socket.emplace(os::NetlinkSocket::open(NETLINK_ROUTE));
+    set_link_up(*socket, kLoopbackIndex);
+  });
+  return {std::move(fd), std::move(*socket)};
+}
+
+NetworkNamespace NetworkNamespace::of_user(os::Fd fd) {
+  std::optional<os::NetlinkSocket> socket;
+  os::in_network_namespace(fd, [&] {
+    // Docker: nobody may ping without privilege in there, as the range above is not all mapped.
     set_defaults();
     socket.emplace(os::NetlinkSocket::open(NETLINK_ROUTE));
     set_link_up(*socket, kLoopbackIndex);

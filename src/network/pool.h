@@ -20,6 +20,8 @@ struct NetworkNamespace {
 
   /// Fresh, with loopback up.
   static NetworkNamespace make();
+  /// One that was made in a user namespace and is fresh but for that.
+  static NetworkNamespace of_user(os::Fd fd);
   /// One that is there: opens the socket inside.
   static NetworkNamespace enter(os::Fd fd);
 };

@@ -10,6 +10,7 @@ namespace {
 void read_device_rule(SpecReader& reader, const JsonNode& node, DeviceRule& into) {
   std::string_view type = "a";
   std::string_view access;
+  if (!node["allow"].present()) return reader.wrong("linux.resources.devices.allow", "given");
   reader.read(node, "allow", into.allow);
   reader.read(node, "type", type);
   reader.read(node, "access", access);
@@ -92,6 +93,9 @@ void read_rdma(SpecReader& reader, const JsonNode& node, Resources& into) {
     limit.device = device.key;
     reader.read(device, "hcaHandles", limit.handles);
     reader.read(device, "hcaObjects", limit.objects);
+    if (!limit.handles && !limit.objects) {
+      reader.refuse("linux.resources.rdma", device.key, "has neither hcaHandles nor hcaObjects");
+    }
   }
 }
 

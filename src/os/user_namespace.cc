@@ -44,18 +44,28 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+/// Ends a child of ours that is not reaped yet, so that its number is its own.
+class Ender {
+ public:
+  explicit Ender(pid_t pid) : pid_(pid) {}
+  ~Ender() {
+    ::kill(pid_, SIGKILL);
+    while (::waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {
+    }
+  }
+  Ender(const Ender&) = delete;
+
+ private:
+  pid_t pid_;
+};
+
 class Inhabitant {
  public:
   explicit Inhabitant(int flags) {
     const SignalsBlocked blocked;
     pid_ = check(WHARF_CALL(clone, stay, stack_.data() + stack_.size(), flags | CLONE_VM, &daemon_),
-                 "make a user namespace");
-  }
-  ~Inhabitant() {
-    // Our child and not yet reaped: the number is its own.
-    ::kill(pid_, SIGKILL);
-    while (::waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {
-    }
+                 "make a user namespace (as many as /proc/sys/user/max_user_namespaces says)");
+    ender_.emplace(pid_);
   }
   Inhabitant(const Inhabitant&) = delete;
 
@@ -65,6 +75,7 @@ class Inhabitant {
   pid_t daemon_ = ::getpid();
   alignas(16) std::array<char, kStackBytes> stack_;
   pid_t pid_ = -1;
+  std::optional<Ender> ender_;
 };
 
 void write_map(const std::string& path, std::span<const IdRange> map) {
@@ -72,6 +83,16 @@ void write_map(const std::string& path, std::span<const IdRange> map) {
   const std::string text = to_text(map);
   // One write(2) is all that the kernel takes.
   check(WHARF_CALL(write, file.get(), text.data(), text.size()), "write {}", path);
+}
+
+/// Enters `user` with a network namespace of its own, says "done" or errno, and stays. A process
+/// of one thread and with memory of its own, as setns(2) and its change of identity need it.
+[[noreturn]] void enter_and_stay(const Fd& user, const Fd& said) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  const bool fine = ::setns(user.get(), CLONE_NEWUSER) == 0 && ::unshare(CLONE_NEWNET) == 0;
+  const int error_number = fine ? 0 : errno;
+  if (::write(said.get(), &error_number, sizeof error_number) < 0) ::_exit(1);
+  while (true) ::syscall(SYS_pause);
 }
 
 /// setfsuid(2) takes the capabilities over files with it when root goes.
@@ -152,6 +173,20 @@ UserNamespace make_user_namespace(const IdMaps& maps, WithNetwork network) {
   return made;
 }
 
+Fd make_network_namespace_of(const Fd& user) {
+  Pipe pipe = make_pipe();
+  const pid_t pid = check(WHARF_CALL(fork), "make a process");
+  if (pid == 0) enter_and_stay(user, pipe.write);
+  const Ender ender(pid);
+  pipe.write.reset();
+  int error_number = EIO;
+  char* const into = reinterpret_cast<char*>(&error_number);
+  if (read_some(pipe.read, {into, sizeof error_number}) != sizeof error_number) error_number = EIO;
+  if (error_number != 0)
+    throw base::errno_error(error_number, "make a network namespace of a user namespace");
+  return open_file(fmt::format("/proc/{}/ns/net", pid), O_RDONLY);
+}
+
 ActingAs::ActingAs(const IdMaps& maps) {
   const auto uid = outside_id(maps.uids, 0);
   const auto gid = outside_id(maps.gids, 0);
@@ -163,6 +198,10 @@ ActingAs::ActingAs(const IdMaps& maps) {
     set_file_ids(::geteuid(), ::getegid());
     throw;
   }
+}
+
+std::unique_ptr<ActingAs> acting_as(const IdMaps* maps) {
+  return maps ? std::make_unique<ActingAs>(*maps) : nullptr;
 }
 
 ActingAs::~ActingAs() {

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,10 +56,19 @@ struct UserNamespace {
   Fd network;  ///< One that belongs to it, where it was asked for.
 };
 
+/// What an id-mapped mount is made by: a namespace, and what its maps say.
+struct IdSpace {
+  IdMaps maps;
+  Fd user;
+};
+
 enum class WithNetwork { No, Yes };
 
 /// Costs a process that lives for the time of this call.
 UserNamespace make_user_namespace(const IdMaps& maps, WithNetwork network);
+
+/// A fresh network namespace that belongs to `user`.
+Fd make_network_namespace_of(const Fd& user);
 
 /// While it lives, files that this thread makes belong to the root of `maps`; its capabilities
 /// stay. Throws InvalidArgument where the maps have no root.
@@ -68,5 +78,8 @@ class ActingAs {
   ~ActingAs();
   ActingAs(const ActingAs&) = delete;
 };
+
+/// Nothing where there are no maps.
+std::unique_ptr<ActingAs> acting_as(const IdMaps* maps);
 
 }  // namespace wharf::os

@@ -34,10 +34,13 @@ class BlobFetch {
   void run() {
     while (done_ < descriptor_.size_bytes || !opened_) {
       if (take_kept()) continue;
+      Call call{.path = session_.path("/blobs/" + descriptor_.digest.text())};
       try {
-        once();
+        once(call);
       } catch (const Error& error) {
-        if (in_sink_ || !may_cure(error)) throw;
+        if (in_sink_ || error.kind() == Kind::Cancelled) throw;
+        if (session_.leave_mirror(call)) continue;
+        if (!may_cure(error)) throw;
         again(error.what(), std::chrono::milliseconds(0));
       }
     }
@@ -65,8 +68,7 @@ class BlobFetch {
   /// Where this connection has brought what it is for.
   std::int64_t limit() const { return kept_ ? ahead_->next_taken(done_) : descriptor_.size_bytes; }
 
-  void once() {
-    Call call{.path = session_.path("/blobs/" + descriptor_.digest.text())};
+  void once(Call& call) {
     const std::int64_t end = limit();
     const std::string last =
         end < descriptor_.size_bytes ? fmt::format("{}", end - 1) : std::string();
@@ -76,6 +78,7 @@ class BlobFetch {
     Answer answer = session_.send_once(call);
     waited_ns_ += base::monotonic_ns() - asked;
     const int status = answer.response.status();
+    if (status >= 400 && session_.leave_mirror(call)) return;
     // An expired link of a content network: the registry makes a new one.
     const bool expired = answer.redirected && (status == 403 || status == 400);
     if (worth_retry(status) || expired || status == 416) {
@@ -85,7 +88,6 @@ class BlobFetch {
             retry_after(answer.response.header("retry-after"), base::now()));
       return;
     }
-    if (status == 404 && session_.leave_mirror()) return;
     if (status != 200 && status != 206) session_.fail_status(call, answer);
     skip_ = status == 206 ? check_range(answer.response.header("content-range")) : done_;
     opened_ = true;

@@ -82,6 +82,7 @@ class BlobTest : public ::testing::Test {
 };
 
 TEST_F(BlobTest, GoesOnWhereAnEarlierLifeEnded) {
+  options.ranges_at_once = 1;
   FakeRegistry broken([&](const Seen& seen) {
     Reply reply = part(seen);
     if (!reply.body.empty()) reply.cut_after = seen.header("range").empty() ? 1'500'000 : 0;
@@ -92,9 +93,12 @@ TEST_F(BlobTest, GoesOnWhereAnEarlierLifeEnded) {
   FakeRegistry whole([&](const Seen& seen) { return part(seen); });
   const auto kept = open();
   EXPECT_TRUE(kept->resumed());
+  const auto kept_bytes = static_cast<std::size_t>(kept->known_until(0));
   EXPECT_EQ(fetch(whole, *kept), blob);
   ASSERT_FALSE(served.empty());
-  EXPECT_EQ(served.front().first, 1'500'000U);
+  // What was on its way when the connection broke may be lost; nothing else is.
+  EXPECT_EQ(served.front().first, kept_bytes);
+  EXPECT_GT(kept_bytes, 0U);
 }
 
 TEST_F(BlobTest, FillsHolesAndFetchesNothingTwice) {
@@ -140,6 +144,7 @@ TEST_F(BlobTest, ARegistryWithoutRangesIsReadByOneConnection) {
 
 TEST_F(BlobTest, WhatComesFastIsNotKept) {
   Settings fast = settings();
+  fast.ranges_at_once = 1;
   fast.fast_bytes_per_second = 1;
   Registry registry(fast);
   FakeRegistry fake([&](const Seen& seen) { return part(seen); });

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "os/file.h"
+#include "registry/hosts.h"
 
 namespace wharf::registry {
 namespace {
@@ -54,10 +55,13 @@ http::Url url_of(std::string_view scheme, const std::string& domain) {
 }
 
 /// Docker: certs.d/<host[:port]>/ has *.crt (whom to trust), *.cert with its *.key (who we are).
-http::TlsOptions tls_options(const Settings& settings, const http::Url& url, bool verify) {
+http::TlsOptions tls_options(const Settings& settings, const http::Url& url, const Trust& trust) {
   http::TlsOptions options;
-  options.verify = verify;
+  options.verify = trust.verify;
   options.server_name = url.host;
+  options.more_ca_files = trust.ca_files;
+  options.certificate_file = trust.certificate_file;
+  options.key_file = trust.key_file;
   const os::Path directory = os::Path(settings.certs_directory) / url.authority();
   std::error_code absent;
   for (const auto& file : std::filesystem::directory_iterator(directory, absent)) {
@@ -73,6 +77,51 @@ http::TlsOptions tls_options(const Settings& settings, const http::Url& url, boo
     options.key_file = key;
   }
   return options;
+}
+
+Origin origin_of(const Settings& settings, const HostEntry& entry, const std::string& domain) {
+  Origin origin{.url = entry.url,
+                .trust = {.verify = !entry.skip_verify,
+                          .ca_files = entry.ca_files,
+                          .certificate_file = entry.certificate_file,
+                          .key_file = entry.key_file,
+                          .headers = entry.headers},
+                .canonical = false,
+                .resolve = entry.resolve,
+                .pull = entry.pull,
+                .push = entry.push,
+                .override_path = entry.override_path,
+                .of_domain = domain};
+  if (is_insecure(settings, origin.url.authority())) origin.trust.verify = false;
+  return origin;
+}
+
+void add_mirrors(std::vector<Origin>& out, const Settings& settings) {
+  for (const std::string& mirror : settings.mirrors) {
+    Origin origin{.url = http::parse_url(mirror), .canonical = false, .push = false};
+    while (origin.url.path.ends_with('/')) origin.url.path.pop_back();
+    if (is_insecure(settings, origin.url.authority())) origin.trust.verify = false;
+    out.push_back(std::move(origin));
+  }
+}
+
+/// The registry itself. `given` is what hosts.toml says of it.
+void add_canonical(std::vector<Origin>& out, const Settings& settings, const std::string& domain,
+                   const std::optional<HostEntry>& given) {
+  Origin own{.url = url_of("https", domain == kHubDomain ? std::string(kHubHost) : domain)};
+  if (given) {
+    const http::Url usual = own.url;
+    own = origin_of(settings, *given, "");
+    own.canonical = true;
+    if (!own.url.host.empty()) return out.push_back(std::move(own));
+    own.url = usual;
+  }
+  const bool insecure = is_insecure(settings, domain);
+  if (insecure) own.trust.verify = false;
+  out.push_back(own);
+  if (!insecure) return;
+  own.url.scheme = "http";
+  out.push_back(std::move(own));
 }
 
 }  // namespace
@@ -122,37 +171,47 @@ bool is_insecure(const Settings& settings, const std::string& host_and_port) {
   return false;
 }
 
-std::vector<Origin> origins(const Settings& settings, const std::string& domain) {
-  std::vector<Origin> out;
-  if (domain == kHubDomain) {
-    for (const std::string& mirror : settings.mirrors) {
-      Origin origin{http::parse_url(mirror), true, false};
-      while (origin.url.path.ends_with('/')) origin.url.path.pop_back();
-      if (is_insecure(settings, origin.url.authority())) origin.verify = false;
-      out.push_back(std::move(origin));
-    }
-    out.push_back({url_of("https", std::string(kHubHost))});
-    return out;
+http::Url Origin::at(const std::string& path) const {
+  const std::string below = override_path ? path.substr(std::string_view("/v2").size()) : path;
+  http::Url out = http::resolve_url(url, url.path + below);
+  if (!of_domain.empty()) {
+    out.query += (out.query.empty() ? "ns=" : "&ns=") + http::percent_encode(of_domain);
   }
-  const bool insecure = is_insecure(settings, domain);
-  out.push_back({url_of("https", domain), !insecure});
-  if (insecure) out.push_back({url_of("http", domain), false});
   return out;
 }
 
-std::shared_ptr<http::Client> connect(const Settings& settings, const http::Url& url, bool verify,
-                                      const std::string& address) {
+std::vector<Origin> origins(const Settings& settings, const std::string& domain) {
+  std::vector<Origin> out;
+  const bool has_place = !settings.certs_directory.empty() && !domain.starts_with('.');
+  const std::optional<HostsFile> file =
+      has_place ? hosts_of(settings.certs_directory, domain) : std::nullopt;
+  if (file) {
+    for (const HostEntry& entry : file->hosts) out.push_back(origin_of(settings, entry, domain));
+  }
+  if (domain == kHubDomain) add_mirrors(out, settings);
+  add_canonical(out, settings, domain, file ? file->server : std::nullopt);
+  return out;
+}
+
+bool is_proxied(const Settings& settings, const http::Url& url) {
+  return http::proxy_for(settings.proxies, url).has_value();
+}
+
+std::shared_ptr<http::Client> connect(const Settings& settings, const http::Url& url,
+                                      const Trust& trust, const std::string& address) {
   http::Endpoint endpoint;
   endpoint.host = address.empty() ? url.host : address;
   endpoint.port = url.port_or_default();
+  endpoint.proxy = http::proxy_for(settings.proxies, url);
   if (url.scheme == "https") {
-    endpoint.tls = std::make_shared<const http::TlsContext>(tls_options(settings, url, verify));
+    endpoint.tls = std::make_shared<const http::TlsContext>(tls_options(settings, url, trust));
   }
   http::client::Options options;
   options.host_header = url.authority();
   options.connect_timeout_ms = kConnectTimeoutMs;
   options.idle_timeout_ms = settings.idle_timeout_ms;
   options.headers = {{"User-Agent", settings.user_agent}};
+  options.headers.insert(options.headers.end(), trust.headers.begin(), trust.headers.end());
   return std::make_shared<http::Client>(std::move(endpoint), std::move(options));
 }
 

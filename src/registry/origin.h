@@ -15,14 +15,32 @@
 
 namespace wharf::registry {
 
-struct Origin {
-  http::Url url;          ///< Scheme, host, port; a path for mirrors.
-  bool verify = true;     ///< TLS certificates are checked.
-  bool canonical = true;  ///< False for a mirror: gets no credentials.
+/// How a host proves itself to us, and we to it.
+struct Trust {
+  bool verify = true;                 ///< TLS certificates are checked.
+  std::vector<std::string> ca_files;  ///< Besides the system's and those of certs.d.
+  std::string certificate_file;
+  std::string key_file;
+  http::client::Headers headers;  ///< Sent with every request.
 };
 
-/// In the order to try: mirrors of docker.io, then the registry itself; for an insecure host
-/// unverified HTTPS, then HTTP.
+struct Origin {
+  http::Url url;  ///< Scheme, host, port; a path for mirrors.
+  Trust trust;
+  bool canonical = true;  ///< False for a mirror: gets no credentials.
+  bool resolve = true;    ///< May say what a tag is.
+  bool pull = true;
+  bool push = true;
+  bool override_path = false;  ///< The URL's path stands for "/v2".
+  std::string of_domain;       ///< Told to a mirror that serves several registries ("ns=").
+
+  /// Where `path` ("/v2/...") is at this origin, with its query.
+  http::Url at(const std::string& path) const;
+};
+
+/// In the order to try: the hosts of hosts.toml, mirrors of docker.io, then the registry itself;
+/// for an insecure host unverified HTTPS, then HTTP. Throws InvalidArgument where hosts.toml is
+/// wrong.
 std::vector<Origin> origins(const Settings& settings, const std::string& domain);
 
 /// Loopback, or listed by name, address or network.
@@ -35,8 +53,11 @@ Place place_of(std::string_view host);
 /// The addresses of `host` as text (getaddrinfo). Throws Unavailable "lookup HOST: no such host".
 std::vector<std::string> look_up(const std::string& host);
 
+/// Whether requests for `url` go through a proxy, which then looks up the host.
+bool is_proxied(const Settings& settings, const http::Url& url);
+
 /// A client for the origin of `url`. `address` is where to connect instead of the URL's host.
-std::shared_ptr<http::Client> connect(const Settings& settings, const http::Url& url, bool verify,
-                                      const std::string& address = {});
+std::shared_ptr<http::Client> connect(const Settings& settings, const http::Url& url,
+                                      const Trust& trust, const std::string& address = {});
 
 }  // namespace wharf::registry

@@ -12,7 +12,7 @@ using base::fail;
 using base::Kind;
 
 void one_upload(Session& session, const oci::Descriptor& descriptor, const BodyBytes& bytes) {
-  const Call begin{.method = "POST", .path = session.path("/blobs/uploads/")};
+  const Call begin{.method = "POST", .path = session.path("/blobs/uploads/"), .need = Need::Push};
   Answer opened = session.send(begin);
   if (opened.response.status() != 202) session.fail_status(begin, opened);
   http::Url to = session.location(opened);
@@ -20,6 +20,7 @@ void one_upload(Session& session, const oci::Descriptor& descriptor, const BodyB
   to.query += (to.query.empty() ? "digest=" : "&digest=") + descriptor.digest.text();
   const Call put{.method = "PUT",
                  .path = to.path,
+                 .need = Need::Push,
                  .headers = {{"Content-Type", "application/octet-stream"}},
                  .source = bytes,
                  .source_bytes = static_cast<std::uint64_t>(descriptor.size_bytes)};
@@ -36,14 +37,16 @@ void one_upload(Session& session, const oci::Descriptor& descriptor, const BodyB
 }  // namespace
 
 bool Repository::has_blob(const base::Digest& digest) const {
-  const Call call{.method = "HEAD", .path = session_->path("/blobs/" + digest.text())};
+  const Call call{
+      .method = "HEAD", .path = session_->path("/blobs/" + digest.text()), .need = Need::Push};
   return session_->send(call).response.status() == 200;
 }
 
 bool Repository::mount_blob(const base::Digest& digest, const std::string& from_path) const {
   const Call call{.method = "POST",
                   .path = session_->path("/blobs/uploads/?mount=" + digest.text() +
-                                         "&from=" + http::percent_encode(from_path))};
+                                         "&from=" + http::percent_encode(from_path)),
+                  .need = Need::Push};
   return session_->send(call).response.status() == 201;
 }
 
@@ -65,6 +68,7 @@ void Repository::put_document(std::string_view tag, const std::string& bytes,
                               const std::string& media_type) const {
   const Call call{.method = "PUT",
                   .path = session_->path("/manifests/" + std::string(tag)),
+                  .need = Need::Push,
                   .headers = {{"Content-Type", media_type}},
                   .body = bytes};
   Answer answer = session_->send(call);

@@ -36,6 +36,7 @@ std::string accepted_types() {
 Call manifest_call(const Session& session, std::string_view method, std::string_view reference) {
   return {.method = std::string(method),
           .path = session.path("/manifests/" + std::string(reference)),
+          .need = base::Digest::valid(reference) ? Need::Pull : Need::Resolve,
           .headers = {{"Accept", accepted_types()}}};
 }
 
@@ -77,14 +78,8 @@ std::string Registry::login(const Credentials& credentials, std::stop_token stop
 FetchedDocument Repository::document(std::string_view reference) const {
   const Call call = manifest_call(*session_, "GET", reference);
   Answer answer = session_->send(call);
-  while (answer.response.status() != 200) {
-    if (answer.response.status() == 404 && session_->leave_mirror()) {
-      answer = session_->send(call);
-      continue;
-    }
-    if (answer.response.status() == 404) not_found(*session_, reference);
-    session_->fail_status(call, answer);
-  }
+  if (answer.response.status() == 404) not_found(*session_, reference);
+  if (answer.response.status() != 200) session_->fail_status(call, answer);
   FetchedDocument document;
   document.content_type = answer.response.header("content-type");
   const std::string claimed(answer.response.header("docker-content-digest"));
@@ -104,7 +99,7 @@ FetchedDocument Repository::document(std::string_view reference) const {
 std::optional<oci::Descriptor> Repository::head(std::string_view reference) const {
   const Call call = manifest_call(*session_, "HEAD", reference);
   Answer answer = session_->send(call);
-  if (answer.response.status() == 404 && !session_->leave_mirror()) not_found(*session_, reference);
+  if (answer.response.status() == 404) not_found(*session_, reference);
   const std::string_view digest = answer.response.header("docker-content-digest");
   if (answer.response.status() != 200 || !base::Digest::valid(digest)) return std::nullopt;
   oci::Descriptor descriptor;
@@ -119,7 +114,7 @@ std::vector<std::string> Repository::tags() const {
   std::vector<std::string> out;
   std::string path = session_->path("/tags/list");
   for (int pages = 0; !path.empty() && pages < 1000; ++pages) {
-    const Call call{.path = path};
+    const Call call{.path = path, .need = Need::Resolve};
     Answer answer = session_->send(call);
     if (answer.response.status() == 404) {
       fail(Kind::NotFound, "failed to list tags of {}: not found",

@@ -23,8 +23,10 @@
 #include <string_view>
 #include <vector>
 
+#include "http/proxy.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
+#include "registry/search.h"
 
 namespace wharf::content {
 class Partial;
@@ -68,6 +70,7 @@ struct Settings {
   int ranges_after_ms = 1000;  ///< So long its first connection has been waited for.
   std::int64_t fast_bytes_per_second = 64 << 20;  ///< What comes faster is not kept (keeping.h).
   std::int64_t range_bytes = 8 << 20;             ///< What a further connection asks for at a time.
+  http::ProxyRules proxies;
   std::string certs_directory = "/etc/docker/certs.d";
   std::string user_agent = "wharf";
 };
@@ -143,6 +146,11 @@ class Registry {
   /// `docker login`: proves the credentials at their server. Returns an identity token or "".
   /// Throws Unauthorized.
   std::string login(const Credentials& credentials, std::stop_token stop);
+
+  /// `docker search`. A limit of 0 is the usual one. Throws InvalidArgument, and Internal where
+  /// the server cannot be reached.
+  std::vector<Found> search(const std::string& term, int limit, const Credentials& credentials,
+                            std::stop_token stop) const;
 
  private:
   std::unique_ptr<Shared> shared_;

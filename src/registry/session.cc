@@ -37,63 +37,13 @@ Session::Session(const Settings& settings, oci::Reference name, Credentials cred
       name_(std::move(name)),
       credentials_(std::move(credentials)),
       stop_(std::move(stop)),
-      origins_(origins(settings_, name_.domain())) {}
+      origins_(origins(settings_, name_.domain())),
+      left_(origins_.size()),
+      targets_(origins_.size()),
+      authorizations_(origins_.size()) {}
 
 std::string Session::path(std::string_view rest) const {
   return "/v2/" + name_.path() + std::string(rest);
-}
-
-void Session::probe(const Target& target) {
-  const http::client::Request request{.target = target.origin.url.path + "/v2/", .stop = stop_};
-  try {
-    Response response = target.client->send(request);
-    if (response.status() >= 500)
-      fail(Kind::Unavailable, "{} {}", response.status(), response.reason());
-  } catch (const Error& error) {
-    if (error.kind() != Kind::Unavailable) throw;
-    fail(Kind::Unavailable, "failed to do request: Get \"{}/v2/\": {}",
-         origin_text(target.origin.url), error.what());
-  }
-}
-
-std::shared_ptr<const Session::Target> Session::find_target() {
-  std::size_t i = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    i = first_origin_;
-  }
-  for (;; ++i) {
-    const Origin& origin = origins_[i];
-    auto target = std::make_shared<const Target>(
-        Target{origin, connect(settings_, origin.url, origin.verify)});
-    try {
-      probe(*target);
-      return target;
-    } catch (const Error& error) {
-      if (error.kind() != Kind::Unavailable || i + 1 == origins_.size()) throw;
-      base::log_debug("registry {}: {}", name_.domain(), error.what());
-    }
-  }
-}
-
-std::shared_ptr<const Session::Target> Session::target() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (target_) return target_;
-  }
-  auto found = find_target();
-  const std::lock_guard lock(mutex_);
-  if (!target_) target_ = std::move(found);
-  return target_;
-}
-
-bool Session::leave_mirror() {
-  const std::lock_guard lock(mutex_);
-  if (!target_ || target_->origin.canonical) return false;
-  target_.reset();
-  authorization_.clear();
-  ++first_origin_;
-  return true;
 }
 
 std::stop_token Session::stop_of(const Call& call) const {
@@ -101,8 +51,7 @@ std::stop_token Session::stop_of(const Call& call) const {
 }
 
 Answer Session::exchange(const Target& target, const Call& call) {
-  http::Url url = http::resolve_url(target.origin.url, target.origin.url.path + call.path);
-  return exchange_at(target, url, call);
+  return exchange_at(target, target.origin.at(call.path), call);
 }
 
 Answer Session::exchange_at(const Target& target, const http::Url& url, const Call& call) {
@@ -113,12 +62,13 @@ Answer Session::exchange_at(const Target& target, const http::Url& url, const Ca
                                 .source = call.source,
                                 .stop = stop_of(call)};
   if (call.source) request.source_bytes = call.source_bytes;
+  call.origin = target.index;
   if (origin_text(url) == origin_text(target.origin.url)) {
-    const std::lock_guard lock(mutex_);
-    if (!authorization_.empty()) request.headers.push_back({"Authorization", authorization_});
+    const std::string authorization = authorization_at(target.index);
+    if (!authorization.empty()) request.headers.push_back({"Authorization", authorization});
   }
   try {
-    return {client_for(target, url)->send(request), false};
+    return {client_for(target, url)->send(request), false, target.index};
   } catch (const Error& error) {
     if (error.kind() != Kind::Unavailable) throw;
     fail(Kind::Unavailable, "failed to do request: {} \"{}\": {}", verb(call.method), url.text(),
@@ -127,27 +77,24 @@ Answer Session::exchange_at(const Target& target, const http::Url& url, const Ca
 }
 
 http::Url Session::location(const Answer& answer) {
-  const http::Url url = http::resolve_url(target()->origin.url, answer.response.header("location"));
-  if (url.scheme != target()->origin.url.scheme && url.scheme != "https") {
+  const http::Url& from = origins_.at(answer.origin).url;
+  const http::Url url = http::resolve_url(from, answer.response.header("location"));
+  if (url.scheme != from.scheme && url.scheme != "https") {
     fail(Kind::Internal, "registry {}: refusing to upload to {}://", name_.domain(), url.scheme);
   }
   return url;
 }
 
 Answer Session::send_to(const http::Url& url, const Call& call) {
-  return exchange_at(*target(), url, call);
+  return exchange_at(*target(call.need), url, call);
 }
 
 Answer Session::send_once(const Call& call) {
-  const std::shared_ptr<const Target> target = this->target();
+  const std::shared_ptr<const Target> target = this->target(call.need);
   Answer answer = exchange(*target, call);
   if (answer.response.status() == 401) {
-    std::string fresh =
-        authorization(*target, parse_challenges(answer.response.header("www-authenticate")));
-    {
-      const std::lock_guard lock(mutex_);
-      authorization_ = std::move(fresh);
-    }
+    authorize(target->index,
+              authorization(*target, parse_challenges(answer.response.header("www-authenticate"))));
     answer = exchange(*target, call);
     if (answer.response.status() == 401) {
       fail(Kind::Unauthorized,
@@ -159,7 +106,7 @@ Answer Session::send_once(const Call& call) {
 }
 
 Answer Session::follow(const Target& target, const Call& call, Answer answer) {
-  http::Url at = http::resolve_url(target.origin.url, target.origin.url.path + call.path);
+  http::Url at = target.origin.at(call.path);
   const bool reads = call.method == "GET" || call.method == "HEAD";
   for (int hops = 0; is_redirect(answer.response.status()) && reads; ++hops) {
     if (hops == kRedirectLimit)
@@ -175,10 +122,10 @@ Answer Session::follow(const Target& target, const Call& call, Answer answer) {
                                   .headers = call.headers,
                                   .stop = stop_of(call)};
     if (origin_text(next) == origin_text(target.origin.url)) {
-      const std::lock_guard lock(mutex_);
-      if (!authorization_.empty()) request.headers.push_back({"Authorization", authorization_});
+      const std::string authorization = authorization_at(target.index);
+      if (!authorization.empty()) request.headers.push_back({"Authorization", authorization});
     }
-    answer = {client_for(target, next)->send(request), true};
+    answer = {client_for(target, next)->send(request), true, target.index};
     at = next;
   }
   return answer;
@@ -208,23 +155,43 @@ std::shared_ptr<http::Client> Session::client_for(const Target& target, const ht
     if (const auto found = clients_.find(key); found != clients_.end()) return found->second;
   }
   // Connecting to the address that was checked: a second look-up could answer otherwise.
-  const std::string address = safe_address(target, url.host);
-  const bool verify = !is_insecure(settings_, url.authority());
-  auto client = connect(settings_, url, verify, address);
+  // A proxy looks names up itself: what we would find is not where it goes.
+  const bool proxied = is_proxied(settings_, url);
+  const std::string address = proxied ? std::string() : safe_address(target, url.host);
+  const Trust trust{.verify = !is_insecure(settings_, url.authority())};
+  auto client = connect(settings_, url, trust, address);
   const std::lock_guard lock(mutex_);
   return clients_.emplace(key, std::move(client)).first->second;
 }
 
 Answer Session::send(const Call& call) {
+  while (true) {
+    try {
+      Answer answer = send_patiently(call);
+      if (answer.response.status() < 400 || !leave_mirror(call)) return answer;
+    } catch (const Error& error) {
+      if (error.kind() == Kind::Cancelled || !leave_mirror(call)) throw;
+      base::log_debug("registry {}: a mirror is left: {}", name_.domain(), error.what());
+    }
+  }
+}
+
+/// A mirror gets one attempt: the next host is nearer than the end of a wait.
+Answer Session::send_patiently(const Call& call) {
   for (int failures = 1;; ++failures) {
     std::chrono::milliseconds at_least{0};
+    call.origin = kNoOrigin;
+    const auto last = [&] {
+      const bool mirror = call.origin != kNoOrigin && !origins_[call.origin].canonical;
+      return mirror || failures >= settings_.max_download_attempts;
+    };
     try {
       Answer answer = send_once(call);
       if (!worth_retry(answer.response.status())) return answer;
-      if (failures >= settings_.max_download_attempts) fail_status(call, answer);
+      if (last()) fail_status(call, answer);
       at_least = retry_after(answer.response.header("retry-after"), base::now());
     } catch (const Error& error) {
-      if (!may_cure(error) || failures >= settings_.max_download_attempts) throw;
+      if (!may_cure(error) || last()) throw;
       base::log_debug("registry {}: attempt {}: {}", name_.domain(), failures, error.what());
     }
     wait_before_retry(failures, at_least);

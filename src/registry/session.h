@@ -20,20 +20,28 @@
 
 namespace wharf::registry {
 
+/// What a request is for: not every mirror may serve everything.
+enum class Need { Resolve, Pull, Push, Login };
+
+inline constexpr std::size_t kNoOrigin = SIZE_MAX;
+
 struct Call {
   std::string method = "GET";
   std::string path;  ///< Below the origin: "/v2/library/x/manifests/latest".
+  Need need = Need::Pull;
   http::client::Headers headers;
   std::string body;
   http::client::BodySource source;  ///< Instead of `body`; sent once, so never with send().
   std::uint64_t source_bytes = 0;
-  std::stop_token stop = {};  ///< Instead of the session's.
+  std::stop_token stop = {};               ///< Instead of the session's.
+  mutable std::size_t origin = kNoOrigin;  ///< Set when it is sent: the origin it went to.
 };
 
 /// An answer and where it came from: the registry, or whom it redirected to.
 struct Answer {
   http::client::Response response;
   bool redirected = false;
+  std::size_t origin = kNoOrigin;
 };
 
 class Session {
@@ -41,8 +49,8 @@ class Session {
   Session(const Settings& settings, oci::Reference name, Credentials credentials,
           std::stop_token stop);
 
-  /// The answer, whatever its status but 401 and what is worth a retry; the head is read. Throws
-  /// Unauthorized, NotFound never.
+  /// The answer, whatever its status but 401 and what is worth a retry; the head is read. A mirror
+  /// that fails or refuses is left for the next. Throws Unauthorized, NotFound never.
   Answer send(const Call& call);
 
   /// As send(), once: no retries. For callers with their own (blobs).
@@ -67,8 +75,8 @@ class Session {
   /// "/v2/library/busybox" + rest.
   std::string path(std::string_view rest) const;
 
-  /// Leaves a mirror that does not have what was asked; false at the registry itself.
-  bool leave_mirror();
+  /// Leaves the mirror that `call` went to, which failed; false where it was the registry itself.
+  bool leave_mirror(const Call& call);
 
   /// Proves the credentials: `docker login`. An identity token, or "".
   std::string login();
@@ -76,12 +84,17 @@ class Session {
  private:
   struct Target {
     Origin origin;
+    std::size_t index;
     std::shared_ptr<http::Client> client;
   };
 
-  std::shared_ptr<const Target> target();
-  std::shared_ptr<const Target> find_target();
+  std::shared_ptr<const Target> target(Need need);
+  std::shared_ptr<const Target> target_at(std::size_t index);
+  std::size_t next_origin(Need need, std::size_t from) const;
+  std::string authorization_at(std::size_t index);
+  void authorize(std::size_t index, std::string authorization);
   void probe(const Target& target);
+  Answer send_patiently(const Call& call);
   std::stop_token stop_of(const Call& call) const;
   Answer exchange(const Target& target, const Call& call);
   Answer exchange_at(const Target& target, const http::Url& url, const Call& call);
@@ -100,10 +113,10 @@ class Session {
 
   std::vector<Origin> origins_;
 
-  std::mutex mutex_;
-  std::size_t first_origin_ = 0;
-  std::shared_ptr<const Target> target_;
-  std::string authorization_;
+  mutable std::mutex mutex_;
+  std::vector<bool> left_;                              ///< By origin: it failed.
+  std::vector<std::shared_ptr<const Target>> targets_;  ///< By origin: those that answered.
+  std::vector<std::string> authorizations_;             ///< By origin.
   std::string identity_token_;
   std::map<std::string, std::shared_ptr<http::Client>> clients_;
 };

@@ -101,15 +101,14 @@ std::string Session::read_token(http::client::Response& response) {
 }
 
 std::string Session::login() {
-  const std::shared_ptr<const Target> target = this->target();
-  const Call ping{.path = "/v2/"};
+  const std::shared_ptr<const Target> target = this->target(Need::Login);
+  const Call ping{.path = "/v2/", .need = Need::Login};
   Answer answer = exchange(*target, ping);
   if (answer.response.status() == 401) {
     try {
-      std::string fresh =
-          authorization(*target, parse_challenges(answer.response.header("www-authenticate")));
-      const std::lock_guard lock(mutex_);
-      authorization_ = std::move(fresh);
+      authorize(
+          target->index,
+          authorization(*target, parse_challenges(answer.response.header("www-authenticate"))));
     } catch (const base::Error& error) {
       if (error.kind() != Kind::Unauthorized) throw;
       fail(Kind::Unauthorized, "login attempt to {}://{}/v2/ failed with status: 401 Unauthorized",

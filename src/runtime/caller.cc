@@ -51,10 +51,18 @@ struct Opened {
   }
 };
 
+/// In the host's mounts nothing may be changed but what delete can take away again.
+bool can_inherit_mounts(const oci::Spec& spec, const Inputs& inputs) {
+  return inputs.rootfs < 0 && !spec.root_read_only && spec.masked_paths.empty() &&
+         spec.read_only_paths.empty() && spec.rootfs_propagation == 0;
+}
+
 bool check_spec(const oci::Spec& spec, const Inputs& inputs, Failure& failure) {
   if (!spec.process) return failure.because("config.json: process must be given");
-  if (spec.find_namespace(CLONE_NEWNS) == nullptr) {
-    return failure.because("config.json: a mount namespace is needed");
+  if (spec.find_namespace(CLONE_NEWNS) == nullptr && !can_inherit_mounts(spec, inputs)) {
+    return failure.because(
+        "config.json: root.readonly, maskedPaths, readonlyPaths and rootfsPropagation need a mount "
+        "namespace");
   }
   if (spec.mounts.size() > kMaxMounts) {
     return failure.because("config.json: more than ", kMaxMounts, " mounts");
@@ -144,10 +152,21 @@ bool set_oom_score(const oci::Spec& spec, pid_t pid, Failure& failure) {
   return write_proc(pid, "oom_score_adj", digits.view(), failure);
 }
 
-/// On v1 the cgroup is made while init already mounts; on v2 init was born in it.
+/// Init is born where it belongs, which systemd cannot make without a process to put there.
+bool is_born_inside(const cgroup::Group& group) {
+  const cgroup::Hierarchies* hierarchies = group.hierarchies();
+  return hierarchies != nullptr && hierarchies->unified &&
+         group.manager() == cgroup::Manager::Files;
+}
+
+/// On v1 the cgroup is made while init already mounts, and so where systemd makes it.
 bool enter_cgroup(const oci::Spec& spec, cgroup::Group& group, pid_t pid, Failure& failure) {
+  if (is_born_inside(group)) return true;
+  const bool made = group.manager() == cgroup::Manager::Systemd
+                        ? group.make_scope(pid, spec.resources, failure)
+                        : group.make(failure);
+  if (!made || !group.apply(spec.resources, failure)) return false;
   if (group.hierarchies()->unified) return true;
-  if (!group.make(failure) || !group.apply(spec.resources, failure)) return false;
   // Init joins by itself (await_cgroup), but not out of a user namespace, whose root may not.
   if (spec.find_namespace(CLONE_NEWUSER) == nullptr) return true;
   if (group.add(pid, failure) || failure.error != ESRCH) return !failure.failed();
@@ -297,8 +316,7 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
   memcpy(init.joins, opened.joins, sizeof init.joins);
   init.join_count = opened.join_count;
 
-  const bool unified = group.hierarchies() != nullptr && group.hierarchies()->unified;
-  if (unified && !(group.make(failure) && group.apply(spec.resources, failure))) {
+  if (is_born_inside(group) && !(group.make(failure) && group.apply(spec.resources, failure))) {
     give_up(group, task);
     return false;
   }
@@ -312,6 +330,7 @@ bool create_container(const oci::Spec& spec, const Inputs& inputs, cgroup::Group
     give_up(group, task);
     return false;
   }
+  if (init.in_user_namespace()) give_streams(task.pid, inputs.stdio, spec.process->uid);
   (void)send_news(task.channel, News::Go);  // to a dead init: finish_create() hears why
   if (starts_at_once(spec, inputs)) (void)send_news(task.channel, News::Start);
   return true;

@@ -20,6 +20,8 @@ struct Global {
   std::string_view log;
   bool log_json = false;
   bool debug = false;
+  /// cgroupsPath is "slice:prefix:name".
+  bool systemd_cgroup = false;
   char** environment = nullptr;
 };
 

@@ -61,6 +61,33 @@ void own_stream(int fd, std::uint32_t owner) {
   (void)::fchown(fd, owner, status.st_gid);
 }
 
+std::string_view next_word(std::string_view& rest) {
+  constexpr std::string_view kBlank = " \n";
+  rest.remove_prefix(std::min(rest.find_first_not_of(kBlank), rest.size()));
+  const std::string_view word = rest.substr(0, rest.find_first_of(kBlank));
+  rest.remove_prefix(word.size());
+  return word;
+}
+
+/// Which uid `id` is, by the map of a process; false where it is none.
+bool find_outside(pid_t inside, std::uint32_t id, std::uint32_t& outside) {
+  const base::Text<63> path("/proc/", inside, "/uid_map");
+  char text[4096];
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t length = ::read(fd, text, sizeof text);
+  ::close(fd);
+  std::string_view rest(text, length < 0 ? 0 : static_cast<std::size_t>(length));
+  std::uint64_t first = 0, host = 0, count = 0;
+  while (base::parse_number(next_word(rest), first) && base::parse_number(next_word(rest), host) &&
+         base::parse_number(next_word(rest), count)) {
+    if (id < first || id - first >= count) continue;
+    outside = static_cast<std::uint32_t>(host + id - first);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void open_console(Report& report, int root, const oci::Process& process, Console kind) {
@@ -99,6 +126,14 @@ void take_stdio(Report& report, const int stdio[3], std::uint32_t owner) {
   }
   become_streams(report, streams);
   for (int stream = 0; stream < 3; ++stream) own_stream(stream, owner);
+}
+
+void give_streams(pid_t inside, const int stdio[3], std::uint32_t owner) {
+  std::uint32_t outside = 0;
+  if (!find_outside(inside, owner, outside)) return;
+  for (int stream = 0; stream < 3; ++stream) {
+    if (stdio[stream] >= 0) own_stream(stdio[stream], outside);
+  }
 }
 
 void reopen_null(const int stdio[3]) {

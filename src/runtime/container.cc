@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -62,7 +64,7 @@ bool Container::load(Call& call, std::string_view id) {
   return directory.open(call.global.root, id, call.failure) &&
          cgroup::discover(hierarchies, call.failure) &&
          directory.load(call.arena, state, spec, call.failure) &&
-         group.open(hierarchies, state.cgroup, call.failure);
+         group.open(hierarchies, state.cgroup, call.failure, state.manager);
 }
 
 HookState Container::hook_state(std::string_view status) const {
@@ -78,6 +80,12 @@ void Container::run_poststop(const Global& global) const {
   }
 }
 
+void Container::unmount() const {
+  char root[4096];
+  if (spec.find_namespace(CLONE_NEWNS) != nullptr || state.rootfs.empty()) return;
+  if (::realpath(state.rootfs.data(), root) != nullptr) unmount_below(root);
+}
+
 bool Container::destroy(Call& call) {
   // With init of a pid namespace ended all its processes have; else they are sought.
   const bool sought = spec.find_namespace(CLONE_NEWPID) == nullptr;
@@ -86,6 +94,7 @@ bool Container::destroy(Call& call) {
     wait_for_end(state);
   }
   const bool removed = group.remove(kCgroupPatienceMs, call.failure);
+  unmount();
   directory.remove();
   run_poststop(call.global);
   return removed;

@@ -20,6 +20,8 @@ struct Container {
   Status status() const { return status_of(state, directory, group); }
   HookState hook_state(std::string_view status) const;
 
+  /// Takes away what was mounted for a container that shares the runtime's mounts.
+  void unmount() const;
   /// Kills what is left, removes cgroup and state, runs poststop hooks.
   bool destroy(Call& call);
   /// All of them, whatever the others do: one that fails is a warning.
@@ -28,6 +30,9 @@ struct Container {
 
 /// Capabilities that this kernel does not know, or that we cannot grant, are left out: a warning.
 void warn_of_capabilities(const Global& global, const oci::Process& process);
+
+/// Detaches all mounts below a directory, the last one first.
+void unmount_below(std::string_view directory);
 
 /// The only word left, the id; else a failure.
 bool take_id(Call& call, std::string_view& id);

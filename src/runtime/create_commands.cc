@@ -69,6 +69,7 @@ class Creation {
     if (!read_bundle() || !fill_inputs(id, starter)) return false;
     if (!container.directory.make(call_.global.root, id, call_.failure)) return false;
     if (launch(id, starter)) return true;
+    container.unmount();
     container.directory.remove();
     if (task.hook_failed) container.run_poststop(call_.global);
     return false;
@@ -131,6 +132,12 @@ class Creation {
     return true;
   }
 
+  std::string_view default_cgroup(std::string_view id) {
+    if (!call_.global.systemd_cgroup) return id;
+    const base::Text<1023> path(":wharf:", id);
+    return call_.arena.copy(path.view());
+  }
+
   bool launch(std::string_view id, Starter starter) {
     inputs_.start_at_once = starter == Starter::Ourselves;
     if (starter == Starter::Another) {
@@ -140,10 +147,12 @@ class Creation {
     State& state = container.state;
     state.id = id;
     state.bundle = given_.bundle;
-    state.cgroup = container.spec.cgroups_path.empty() ? id : container.spec.cgroups_path;
+    if (call_.global.systemd_cgroup) state.manager = cgroup::Manager::Systemd;
+    state.cgroup = container.spec.cgroups_path;
+    if (state.cgroup.empty()) state.cgroup = default_cgroup(id);
     state.hierarchies = &container.hierarchies;
     if (!cgroup::discover(container.hierarchies, call_.failure) ||
-        !container.group.place(container.hierarchies, state.cgroup, call_.failure) ||
+        !container.group.place(container.hierarchies, state.cgroup, call_.failure, state.manager) ||
         !create_container(container.spec, inputs_, container.group, task, call_.failure)) {
       return false;
     }

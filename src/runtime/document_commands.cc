@@ -24,7 +24,7 @@ constexpr std::string_view kFeaturesHead =
     R"("linux":{"namespaces":["cgroup","ipc","mount","network","pid","time","user","uts"],)"
     R"("capabilities":[)";
 constexpr std::string_view kFeaturesTail =
-    R"(],"cgroup":{"v1":true,"v2":true,"systemd":false,"systemdUser":false,"rdma":true},)"
+    R"(],"cgroup":{"v1":true,"v2":true,"systemd":true,"systemdUser":false,"rdma":true},)"
     R"("seccomp":{"enabled":true,"actions":["SCMP_ACT_ALLOW","SCMP_ACT_ERRNO","SCMP_ACT_KILL",)"
     R"("SCMP_ACT_KILL_PROCESS","SCMP_ACT_KILL_THREAD","SCMP_ACT_LOG","SCMP_ACT_NOTIFY",)"
     R"("SCMP_ACT_TRACE",)"

@@ -83,10 +83,20 @@ void enter_groups(Joiner& joiner) {
   if (!raise_limits(process, failure)) joiner.report.send(failure);
 }
 
+/// Who shares the runtime's mounts has its root by chroot(2) alone.
+void enter_root_of_init(Joiner& joiner) {
+  const base::Text<63> path("/proc/", joiner.target.init_pid, "/root");
+  joiner.report.check(::chroot(path.c_str()), "enter the container's root");
+  joiner.report.check(::chdir("/"), "enter /");
+}
+
 void enter_namespaces(Joiner& joiner) {
   const auto flags = static_cast<int>(joiner.target.namespaces);
+  if ((flags & CLONE_NEWNS) == 0) enter_root_of_init(joiner);
+  const bool has_user = (flags & CLONE_NEWUSER) != 0;
+  if (has_user) give_streams(joiner.target.init_pid, joiner.target.stdio, joiner.process.uid);
   joiner.report.check(::setns(joiner.target.init_pidfd, flags), "join the container's namespaces");
-  if ((flags & CLONE_NEWUSER) == 0) return;
+  if (!has_user) return;
   joiner.report.check(::syscall(SYS_setresgid, 0, 0, 0), "become gid 0 of the user namespace");
   joiner.report.check(::syscall(SYS_setresuid, 0, 0, 0), "become uid 0 of the user namespace");
 }

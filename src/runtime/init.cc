@@ -159,6 +159,10 @@ bool Init::in_user_namespace() const {
   return spec.find_namespace(CLONE_NEWUSER) != nullptr;
 }
 
+bool Init::has_own_mounts() const {
+  return spec.find_namespace(CLONE_NEWNS) != nullptr;
+}
+
 void run_init(Init& init) {
   const oci::Process& process = *init.spec.process;
   start_clean(init);

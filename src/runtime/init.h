@@ -32,6 +32,8 @@ struct Init {
   unsigned seccomp_flags = 0;
   /// "/" of the container, as an O_PATH descriptor of its mount.
   int root = -1;
+  /// Whether it is attached over "/" of the host's tree.
+  bool root_covers_host = true;
   /// Bind sources opened early, by index of spec.mounts; -1 elsewhere.
   int sources[kMaxMounts];
   int root_source = -1;
@@ -41,6 +43,8 @@ struct Init {
   bool elsewhere = false;
 
   bool in_user_namespace() const;
+  /// Else the container shares the runtime's mounts (OCI: a namespace that is not listed).
+  bool has_own_mounts() const;
 };
 
 [[noreturn]] void run_init(Init& init);
@@ -97,6 +101,9 @@ enum class Console { Mounted, StreamsOnly };
 void open_console(Report& report, int root, const oci::Process& process, Console kind);
 void control_terminal(Report& report);
 void take_stdio(Report& report, const int stdio[3], std::uint32_t owner);
+/// For a process in the user namespace of `inside`, by who is privileged outside: take_stdio() may
+/// not change the owner of what the host made.
+void give_streams(pid_t inside, const int stdio[3], std::uint32_t owner);
 /// Streams that nobody gave read the container's own /dev/null. Once inside the root.
 void reopen_null(const int stdio[3]);
 // hidden.cc

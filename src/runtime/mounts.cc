@@ -112,13 +112,15 @@ void mount_one(Init& init, const oci::Mount& mount, int early_source) {
   ::close(source);
 }
 
-/// On v1; on v2 we were born in it. Still in the host's mounts, so its hierarchies are there.
+/// On v1; on v2 we were born in it, or systemd has put us there. Still in the host's mounts, so
+/// its hierarchies are there.
 void join_cgroup(Init& init) {
   const cgroup::Hierarchies* hierarchies = init.group.hierarchies();
   if (hierarchies == nullptr || hierarchies->unified || init.in_user_namespace()) return;
   cgroup::Group made;
   base::Failure failure;
-  if (!made.open(*hierarchies, init.group.path(), failure) || !made.add(0, failure)) {
+  const cgroup::Group& group = init.group;
+  if (!made.open(*hierarchies, group.path(), failure, group.manager()) || !made.add(0, failure)) {
     init.report.send(failure);
   }
 }

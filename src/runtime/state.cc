@@ -92,13 +92,15 @@ bool StateDirectory::open(std::string_view root, std::string_view id, base::Fail
 
 bool StateDirectory::save(const State& state, std::string_view config, base::Failure& failure) {
   base::Text<16383> text;
+  const bool systemd = state.manager == cgroup::Manager::Systemd;
   text.put("{\"id\":", base::Quoted{state.id}, ",\"bundle\":", base::Quoted{state.bundle},
            ",\"rootfs\":", base::Quoted{state.rootfs}, ",\"cgroup\":", base::Quoted{state.cgroup},
+           ",\"systemd\":", systemd ? "true" : "false",
            ",\"created\":", base::Quoted{state.created}, ",\"pid\":", state.pid,
            ",\"startTime\":", state.start_time, ",\"own\":{");
   bool first = true;
   // Where relative cgroup paths began: a later command may run in another cgroup.
-  const bool relative = !state.cgroup.starts_with('/') && state.hierarchies != nullptr;
+  const bool relative = !systemd && !state.cgroup.starts_with('/') && state.hierarchies != nullptr;
   for (std::size_t i = 0; relative && i < state.hierarchies->count; ++i) {
     const cgroup::Hierarchy& one = state.hierarchies->all[i];
     text.put(first ? "" : ",", base::Quoted{one.controllers.view()}, ":",
@@ -131,6 +133,9 @@ bool StateDirectory::load(base::Arena& arena, State& state, oci::Spec& spec,
   reader.read(*root, "bundle", state.bundle);
   reader.read(*root, "rootfs", state.rootfs);
   reader.read(*root, "cgroup", state.cgroup);
+  bool systemd = false;
+  reader.read(*root, "systemd", systemd);
+  if (systemd) state.manager = cgroup::Manager::Systemd;
   reader.read(*root, "created", state.created);
   reader.read(*root, "pid", state.pid);
   reader.read(*root, "startTime", state.start_time);

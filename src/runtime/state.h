@@ -21,6 +21,7 @@ struct State {
   std::string_view bundle;
   std::string_view rootfs;
   std::string_view cgroup;
+  cgroup::Manager manager = cgroup::Manager::Files;
   std::string_view created;
   pid_t pid = 0;
   /// Field 22 of /proc/PID/stat: with the pid, the name of a process that is never reused.

@@ -80,12 +80,12 @@ http::Listener open_unix(std::string path, const engine::Settings& settings) {
       WHARF_CALL(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "make socket"));
   const sockaddr_un address = unix_address(made);
 
-  const mode_t before = ::umask(0777);
-  const int bound =
-      WHARF_CALL(bind, socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const int error_number = errno;
-  ::umask(before);
-  if (bound < 0) throw base::errno_error(error_number, fmt::format("listen unix {}: bind", path));
+  // The file has the socket's mode. A umask would be that of every thread, and of every process
+  // that one of them starts meanwhile.
+  os::check(WHARF_CALL(fchmod, socket.get(), 0), "change mode of a socket");
+  os::check(
+      WHARF_CALL(bind, socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+      "listen unix {}: bind", path);
   try {
     // Without the group only root may speak to the daemon.
     if (group) os::check(WHARF_CALL(chown, made.c_str(), 0, *group), "change owner of {}", path);

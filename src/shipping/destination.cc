@@ -20,11 +20,10 @@ struct Driver {
   std::unique_ptr<Destination> (*make)(const Subject&);
 };
 
-constexpr Driver kDrivers[] = {{"fluentd", check_fluentd, make_fluentd},
-                               {"gelf", check_gelf, make_gelf},
-                               {"journald", check_journald, make_journald},
-                               {"splunk", check_splunk, make_splunk},
-                               {"syslog", check_syslog, make_syslog}};
+constexpr Driver kDrivers[] = {
+    {"awslogs", check_awslogs, make_awslogs}, {"fluentd", check_fluentd, make_fluentd},
+    {"gelf", check_gelf, make_gelf},          {"journald", check_journald, make_journald},
+    {"splunk", check_splunk, make_splunk},    {"syslog", check_syslog, make_syslog}};
 
 const Driver& driver_of(const std::string& name) {
   const auto* found = std::ranges::find(kDrivers, name, &Driver::name);

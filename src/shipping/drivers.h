@@ -8,6 +8,9 @@
 
 namespace wharf::shipping {
 
+void check_awslogs(const Options& options);
+std::unique_ptr<Destination> make_awslogs(const Subject& subject);
+
 void check_syslog(const Options& options);
 std::unique_ptr<Destination> make_syslog(const Subject& subject);
 

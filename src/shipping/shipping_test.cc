@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "logs/line.h"
 #include "os/file.h"
+#include "shipping/aws_signature.h"
 #include "shipping/cursor.h"
 #include "shipping/destination.h"
 #include "shipping/pack.h"
@@ -18,6 +19,17 @@
 
 namespace wharf::shipping {
 namespace {
+
+TEST(AwsSignature, IsTheOneOfThePublishedExample) {
+  AwsRequest request{"GET", "us-east-1", "service",
+                     {},    "",          base::parse_rfc3339("2015-08-30T12:36:00Z")};
+  request.headers = {{"host", "example.amazonaws.com"}, {"x-amz-date", aws_time(request.time)}};
+  const AwsIdentity identity{"AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", ""};
+  EXPECT_EQ(aws_authorization(request, identity),
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+            "SignedHeaders=host;x-amz-date, Signature="
+            "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
+}
 
 namespace fs = std::filesystem;
 

@@ -44,6 +44,13 @@ CREATE TABLE volumes(
   name TEXT NOT NULL PRIMARY KEY, created INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
 )sql";
 
+// container: ids of the host that a container has for itself; the row goes with the container's.
+constexpr std::string_view kIdBlocks = R"sql(
+CREATE TABLE id_blocks(
+  container TEXT NOT NULL PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE,
+  first INTEGER NOT NULL UNIQUE, count INTEGER NOT NULL) STRICT;
+)sql";
+
 constexpr std::string_view kBuildCache = R"sql(
 -- build: what steps of builds made before; the layer is held by the owner "build:<key>".
 CREATE TABLE build_cache(
@@ -56,7 +63,7 @@ CREATE TABLE build_uses(
 CREATE INDEX build_uses_by_image ON build_uses(image);
 )sql";
 
-constexpr std::array kMigrations = {kFirst, kBuildCache};
+constexpr std::array kMigrations = {kFirst, kIdBlocks, kBuildCache};
 
 }  // namespace
 

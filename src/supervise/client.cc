@@ -18,6 +18,11 @@
 #include "supervise/watcher.h"
 
 namespace wharf::supervise {
+
+std::string LogOptions::folder() const {
+  return type == Type::Local ? wire::kLocalLogFolder : "";
+}
+
 namespace {
 
 wire::Launch message_of(const LaunchRequest& request) {
@@ -30,8 +35,7 @@ wire::Launch message_of(const LaunchRequest& request) {
   flag(request.log.compress, wire::kCompress);
   flag(request.network_namespace.valid(), wire::kHasNetworkNamespace);
   flag(request.seccomp.valid(), wire::kHasSeccomp);
-  launch.log_type = request.log.type == LogOptions::Type::JsonFile ? wire::LogType::JsonFile
-                                                                   : wire::LogType::None;
+  launch.log_type = static_cast<wire::LogType>(request.log.type);
   launch.log_max_size_bytes = request.log.max_size_bytes;
   launch.log_max_files = request.log.max_files;
   launch.rows = request.window.rows;

@@ -31,13 +31,16 @@ namespace wharf::supervise {
 
 /// Where the container's output is kept.
 struct LogOptions {
-  enum class Type { None, JsonFile };
+  enum class Type { None, JsonFile, Local };
   Type type = Type::JsonFile;
-  std::string name;                  ///< File in the data directory, "<id>-json.log".
+  std::string name;                  ///< File in folder(), "<id>-json.log" or "container.log".
   std::int64_t max_size_bytes = -1;  ///< Rotated when it has grown to this; -1: never.
   std::uint32_t max_files = 1;       ///< The current one included.
   bool compress = false;             ///< Rotated files become NAME.N.gz.
   std::string attrs_json;            ///< Text of one JSON object put into every line, or empty.
+
+  /// Of the data directory: "" or, made by the supervisor, "local-logs".
+  std::string folder() const;
 };
 
 /// Descriptors are given away: duplicate() those that are still needed.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,13 +74,20 @@ bool LogFile::open_current(int extra_flags) {
 }
 
 void LogFile::drop_torn_record() {
+  const bool local = options_.format == LogFormat::Local;
+  const std::int64_t end = local ? end_of_local_records() : end_of_records();
+  if (end >= 0 && end != size_ && ftruncate(fd_, end) == 0) size_ = end;
+}
+
+/// -1 where it cannot be read.
+std::int64_t LogFile::end_of_records() const {
   // Records end with "}\n" and contain no other line feed. Searched backwards by blocks.
   std::int64_t end = size_;
   while (end > 0 && size_ - end < kTornBytes) {
     char block[512];
     const std::int64_t start = std::max<std::int64_t>(0, end - 512);
     const ssize_t n = pread(fd_, block, static_cast<std::size_t>(end - start), start);
-    if (n <= 0) return;
+    if (n <= 0) return -1;
     const void* found = memrchr(block, '\n', static_cast<std::size_t>(n));
     if (found) {
       end = start + (static_cast<const char*>(found) - block) + 1;
@@ -87,7 +95,30 @@ void LogFile::drop_torn_record() {
     }
     end = start;
   }
-  if (end != size_ && ftruncate(fd_, end) == 0) size_ = end;
+  return end;
+}
+
+/// The same, from the start: only there it is certain where a record begins. The file is no larger
+/// than max-size, and most have no torn record, which the length at the end tells.
+std::int64_t LogFile::end_of_local_records() {
+  char length[kLocalLengthBytes];
+  constexpr auto kBytes = static_cast<std::int64_t>(kLocalLengthBytes);
+  const auto length_at = [&](std::int64_t at) -> std::int64_t {
+    const bool read = at >= 0 && pread(fd_, length, sizeof length, at) == kBytes;
+    return read ? std::int64_t{local_length(length)} : -1;
+  };
+  const std::int64_t last = length_at(size_ - kBytes);
+  if (last > 0 && length_at(size_ - last - 2 * kBytes) == last) return size_;
+  std::int64_t end = 0;
+  while (true) {
+    const ssize_t n = pread(fd_, buffer_, sizeof buffer_, end);
+    if (n < 0) return -1;
+    std::uint64_t none = 0;
+    const auto got = static_cast<std::size_t>(n);
+    const std::size_t whole = whole_local_records({buffer_, got}, got, none);
+    if (whole == 0) return end;
+    end += static_cast<std::int64_t>(whole);
+  }
 }
 
 bool LogFile::reopen() {
@@ -141,7 +172,12 @@ void LogFile::finish() {
 void LogFile::record(Output stream, std::string_view text, bool line_end) {
   LineCutter& cutter = cutters_[stream == Output::Stdout ? 0 : 1];
   const std::int64_t now = cutter.in_pieces ? cutter.first_piece_ns : now_ns();
-  if (!line_end && !cutter.in_pieces) cutter.first_piece_ns = now;
+  if (!line_end && !cutter.in_pieces) {
+    cutter.first_piece_ns = now;
+    cutter.pieces = 0;
+  }
+  if (!line_end || cutter.in_pieces) ++cutter.pieces;
+  const bool whole_line = line_end && !cutter.in_pieces;
   cutter.in_pieces = !line_end;
 
   if (used_ + record_limit(text.size(), options_.attrs.size()) > sizeof buffer_) flush();
@@ -151,9 +187,27 @@ void LogFile::record(Output stream, std::string_view text, bool line_end) {
     flush();
     rotate();
   }
-  const Record entry{text, line_end, stream_name(stream), options_.attrs, now};
-  used_ = static_cast<std::size_t>(write_record(buffer_ + used_, entry, time_text_) - buffer_);
+  char* const at = buffer_ + used_;
+  char* end = at;
+  if (options_.format == LogFormat::Local) {
+    LocalRecord entry{stream_name(stream), now, text, {}};
+    if (!whole_line) entry.piece = {piece_id(cutter), cutter.pieces, line_end};
+    end = write_local_record(at, entry);
+  } else {
+    end = write_record(at, {text, line_end, stream_name(stream), options_.attrs, now}, time_text_);
+  }
+  used_ += static_cast<std::size_t>(end - at);
   if (used_ >= kFlushBytes) flush();
+}
+
+/// As random as what Docker takes for it.
+std::string_view LogFile::piece_id(LineCutter& cutter) const {
+  unsigned char bytes[sizeof cutter.id / 2];
+  if (cutter.pieces == 1 && getrandom(bytes, sizeof bytes, GRND_NONBLOCK) == sizeof bytes) {
+    for (std::size_t i = 0; i < sizeof cutter.id; ++i)
+      cutter.id[i] = "0123456789abcdef"[i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15];
+  }
+  return {cutter.id, sizeof cutter.id};
 }
 
 void LogFile::flush() {
@@ -162,13 +216,23 @@ void LogFile::flush() {
   used_ = 0;
   std::size_t done = write_what_fits(fd_, bytes);
   if (done < bytes.size()) {
-    const std::size_t last = bytes.substr(0, done).rfind('\n');
-    const std::size_t whole = last == std::string_view::npos ? 0 : last + 1;
+    std::uint64_t lost = 0;
+    const std::size_t whole = whole_records(bytes, done, lost);
     if (ftruncate(fd_, size_ + static_cast<std::int64_t>(whole)) == 0) done = whole;
-    dropped_ += static_cast<std::uint64_t>(
-        std::count(bytes.begin() + static_cast<long>(whole), bytes.end(), '\n'));
+    dropped_ += lost;
   }
   size_ += static_cast<std::int64_t>(done);
+}
+
+/// How many of `bytes` are whole records, of those that were written; `lost` the rest's number.
+std::size_t LogFile::whole_records(std::string_view bytes, std::size_t done,
+                                   std::uint64_t& lost) const {
+  if (options_.format == LogFormat::Local) return whole_local_records(bytes, done, lost);
+  const std::size_t last = bytes.substr(0, done).rfind('\n');
+  const std::size_t whole = last == std::string_view::npos ? 0 : last + 1;
+  lost = static_cast<std::uint64_t>(
+      std::count(bytes.begin() + static_cast<long>(whole), bytes.end(), '\n'));
+  return whole;
 }
 
 void LogFile::trim() {

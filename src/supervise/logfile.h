@@ -1,4 +1,4 @@
-// The json-file log of a container: lines in, records out, files turned over.
+// The log of a container, json-file or local: lines in, records out, files turned over.
 //
 // Output is cut into lines as Docker's copier does (LineCutter), written as records into a
 // buffer, and the buffer into the file at the end of each chunk. A file that has grown to
@@ -7,18 +7,22 @@
 // whole in the file or not there.
 //
 // Static runtime: no heap, no exceptions. Buffers are reserved and cost memory only while
-// they are used (trim()). One thread. Format: docs/formats/json-log.md.
+// they are used (trim()). One thread. Formats: docs/formats/json-log.md, local-log.md.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
 #include "base/text.h"
+#include "supervise/logfile_local.h"
 #include "supervise/logfile_record.h"
 
 namespace wharf::supervise {
 
+enum class LogFormat : std::uint8_t { Json, Local };
+
 struct LogFileOptions {
+  LogFormat format = LogFormat::Json;
   int directory = -1;  ///< Where the files are; kept by the caller.
   std::string_view name;
   std::string_view attrs;
@@ -34,6 +38,8 @@ struct LineCutter {
   std::uint32_t size = 0;
   bool in_pieces = false;           ///< A piece of this line was written already.
   std::int64_t first_piece_ns = 0;  ///< Docker: all pieces of a line bear the first one's time.
+  std::uint32_t pieces = 0;
+  char id[64] = {};  ///< Of the line, where its pieces bear one.
 };
 
 class LogFile {
@@ -67,7 +73,11 @@ class LogFile {
  private:
   void cut(Output stream, std::string_view bytes);
   void record(Output stream, std::string_view text, bool line_end);
+  std::string_view piece_id(LineCutter& cutter) const;
   void flush();
+  std::size_t whole_records(std::string_view bytes, std::size_t done, std::uint64_t& lost) const;
+  std::int64_t end_of_records() const;
+  std::int64_t end_of_local_records();
   bool open_current(int extra_flags);
   std::uint64_t rotated_before() const;
   void drop_torn_record();

@@ -175,6 +175,54 @@ TEST_F(LogFileTest, CompressedFilesTakeTheirPlaceAlsoAfterFurtherRotations) {
   EXPECT_EQ(file("c-json.log.3.gz"), "(absent)");
 }
 
+/// The records of a local log, by the lengths before them; those after them must agree.
+std::vector<std::string> entries(std::string_view file) {
+  std::vector<std::string> found;
+  while (file.size() >= 8) {
+    const std::uint32_t length = local_length(file.data());
+    found.emplace_back(file.substr(4, length));
+    EXPECT_EQ(local_length(file.data() + 4 + length), length);
+    file.remove_prefix(length + 8);
+  }
+  EXPECT_EQ(file, "");
+  return found;
+}
+
+TEST_F(LogFileTest, WritesTheEntriesOfTheLocalDriverWithALengthOnBothSides) {
+  LogFileOptions chosen = options();
+  chosen.format = LogFormat::Local;
+  ASSERT_TRUE(log_->open(chosen));
+  log_->take(Output::Stderr, "one\n\n");
+  log_->take(Output::Stdout, std::string(kPieceBytes, 'x') + "y\nend");
+  log_->finish();
+  const auto found = entries(file("c-json.log"));
+  ASSERT_EQ(found.size(), 5u);
+  EXPECT_TRUE(found[0].starts_with("\x0a\x06stderr\x10"));
+  EXPECT_TRUE(found[0].ends_with("\x1a\x03one"));
+  EXPECT_EQ(found[1].find('\x1a'), std::string::npos);
+  // partial, and its metadata: last is only in the last piece, the id in both, and the ordinal.
+  const std::string id = found[2].substr(found[2].size() - 66, 64);
+  EXPECT_TRUE(found[2].ends_with("x\x20\x01\x2a\x44\x12\x40" + id + "\x18\x01"));
+  EXPECT_TRUE(found[3].ends_with("y\x20\x01\x2a\x46\x08\x01\x12\x40" + id + "\x18\x02"));
+  EXPECT_TRUE(found[4].find("end\x20\x01\x2a\x44\x12\x40") != std::string::npos);
+  EXPECT_EQ(found[4].find(id), std::string::npos);
+}
+
+TEST_F(LogFileTest, RemovesAnEntryThatACrashCutShort) {
+  LogFileOptions chosen = options();
+  chosen.format = LogFormat::Local;
+  ASSERT_TRUE(log_->open(chosen));
+  for (int i = 0; i < 9000; ++i)
+    log_->take(Output::Stdout, "some line " + std::to_string(i) + "\n");
+  const std::string whole = file("c-json.log");
+  for (const std::size_t torn : {1u, 5u, 20u}) {
+    std::ofstream(temp_.path() / "c-json.log", std::ios::app) << whole.substr(0, torn);
+    log_ = std::make_unique<LogFile>();
+    ASSERT_TRUE(log_->open(chosen));
+    EXPECT_TRUE(file("c-json.log") == whole) << torn;
+  }
+}
+
 TEST_F(LogFileTest, EveryRotationThatIsKeptWaitsForItsCompressionAndNoOther) {
   LogFileOptions chosen = options();
   chosen.max_size = 60;

@@ -65,7 +65,10 @@ enum LaunchFlag : uint32_t {
   kHasSeccomp = 32,
 };
 
-enum class LogType : uint32_t { None = 0, JsonFile = 1 };
+/// Local: the files are in a directory of their own, kLocalLogFolder.
+enum class LogType : uint32_t { None = 0, JsonFile = 1, Local = 2 };
+
+inline constexpr char kLocalLogFolder[] = "local-logs";
 
 /// Descriptors: event socket, config (a file), data directory, run directory, rootfs,
 /// [network namespace], [seccomp], attach sockets. Text: id, log name, log attrs.

@@ -54,6 +54,10 @@ SpareSupervisor Spare::start_one() {
   request.arguments = {"supervise"};
   request.descriptors = {{&pair.second, wire::kCommandDescriptor}};
   request.new_session = true;
+  // Where systemd listens, when not where it does on every machine.
+  constexpr const char* kSystemd = "WHARF_SYSTEMD_SOCKET";
+  if (const char* socket = ::getenv(kSystemd); socket != nullptr)
+    request.environment.push_back(fmt::format("{}={}", kSystemd, socket));
   os::Process process = os::Process::spawn(request);
   SpareSupervisor supervisor{std::move(pair.first), process.pid()};
   watcher_.reap(std::move(process));

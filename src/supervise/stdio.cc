@@ -58,7 +58,9 @@ bool Stdio::resize(std::uint16_t rows, std::uint16_t columns) {
   winsize size{};
   size.ws_row = rows;
   size.ws_col = columns;
-  if (!options_.tty || outputs_[0].fd < 0) {
+  // Docker: where there is no terminal, there is nothing to do, and nobody is told.
+  if (!options_.tty) return true;
+  if (outputs_[0].fd < 0) {
     errno = ENOTTY;
     return false;
   }

@@ -126,8 +126,10 @@ void Supervisor::init_channel_ready() {
   poller_.forget(task_.channel);
   if (!runtime::finish_create(*spec_, inputs_, group_, task_, failure)) {
     // Nothing is left of the container, so nothing is left to supervise.
+    const bool hook_failed = task_.hook_failed;
     task_ = runtime::Task();
     remove_traces();
+    if (hook_failed) run_poststop();
     refuse(launch_number_, "create", failure);
     stage_ = Stage::Done;
     return;
@@ -192,13 +194,19 @@ void Supervisor::finish() {
 
   remove_traces();
   execs_.reap_all(kEmptyMs);
-  if (spec_) {
-    base::Failure ignored;
-    runtime::run_hooks(spec_->hooks.poststop, "poststop", hook_state("stopped"), ignored);
-  }
+  run_poststop();
   stage_ = Stage::Telling;
   compressing_until_ms_ = monotonic_ms() + kCompressMs;
   telling_until_ms_ = compressing_until_ms_ + kHeardMs;
+}
+
+/// Each of them, whatever the others do.
+void Supervisor::run_poststop() {
+  if (spec_ == nullptr) return;
+  for (const oci::Hook& hook : spec_->hooks.poststop) {
+    base::Failure ignored;
+    runtime::run_hooks({&hook, 1}, "poststop", hook_state("stopped"), ignored);
+  }
 }
 
 void Supervisor::take_back() {
@@ -209,6 +217,7 @@ void Supervisor::take_back() {
   }
   stdio_.close_all();
   remove_traces();
+  run_poststop();
   stage_ = Stage::Done;
 }
 

@@ -84,6 +84,7 @@ class Supervisor {
   void discover();
   void launch(std::span<const char> message, Descriptors& descriptors);
   bool take_launch(const wire::Launch& launch, std::string_view text, Descriptors& descriptors);
+  int local_log_directory() const;
   bool read_config(int file, base::Failure& failure);
   bool open_stdio(const wire::Launch& launch, base::Failure& failure);
   bool open_places(base::Failure& failure);
@@ -93,6 +94,8 @@ class Supervisor {
   void start_ready();
   void start_failed(const base::Failure& failure);
   void release_config();
+  void run_poststop();
+  std::string_view bundle() const;
   runtime::HookState hook_state(std::string_view status) const;
   runtime::Listener listener(std::string_view status) const;
 

@@ -107,7 +107,7 @@ bool Supervisor::take_launch(const wire::Launch& launch, std::string_view text,
   const std::size_t wanted =
       wire::kLaunchDescriptors + has_network + has_seccomp + launch.attachments;
   if (descriptors.count() != wanted || !plain_name(id)) return false;
-  if (launch.log_type == wire::LogType::JsonFile && !plain_name(log_name)) return false;
+  if (launch.log_type != wire::LogType::None && !plain_name(log_name)) return false;
 
   events_ = descriptors.take(0);
   data_directory_ = descriptors.take(2);
@@ -124,7 +124,9 @@ bool Supervisor::take_launch(const wire::Launch& launch, std::string_view text,
 
   if (launch.log_type == wire::LogType::None) return true;
   LogFileOptions options;
-  options.directory = data_directory_;
+  const bool local = launch.log_type == wire::LogType::Local;
+  options.format = local ? LogFormat::Local : LogFormat::Json;
+  options.directory = local ? local_log_directory() : data_directory_;
   options.name = log_name_.view();
   options.attrs = attrs;
   options.max_size = launch.log_max_size_bytes;
@@ -134,6 +136,12 @@ bool Supervisor::take_launch(const wire::Launch& launch, std::string_view text,
   // running; its lines are counted as dropped.
   log_.open(options);
   return true;
+}
+
+/// Made where it is not there yet; -1 where that fails, and then there is no log.
+int Supervisor::local_log_directory() const {
+  mkdirat(data_directory_, wire::kLocalLogFolder, 0700);
+  return openat(data_directory_, wire::kLocalLogFolder, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 bool Supervisor::read_config(int file, base::Failure& failure) {
@@ -185,8 +193,10 @@ void Supervisor::discover() {
 bool Supervisor::create(base::Failure& failure) {
   if (!forget_exit_record(data_directory_)) return failure.because_of_errno("remove exit record");
   if (!discovered_ && !cgroup::discover(hierarchies_, failure)) return false;
-  if (!group_.place(hierarchies_, spec_->cgroups_path, failure)) return false;
+  const std::string_view path = spec_->cgroups_path;
+  if (!group_.place(hierarchies_, path, failure, cgroup::manager_of(path))) return false;
   inputs_.id = id_.view();
+  inputs_.bundle = bundle();
   inputs_.rootfs = rootfs_;
   inputs_.network_namespace = network_namespace_;
   // A profile with flags or an agent comes in the config; execs need it compiled as well.
@@ -197,7 +207,8 @@ bool Supervisor::create(base::Failure& failure) {
   inputs_.seccomp = seccomp_;
   inputs_.seccomp_flags = seccomp_flags_;
   inputs_.end_with_caller = true;
-  inputs_.start_at_once = true;
+  // A terminal has its size before the program looks at it.
+  inputs_.start_at_once = !tty_;
   for (unsigned i = 0; i < 3; ++i) inputs_.stdio[i] = child_stdio_[i];
   const bool made = runtime::create_container(*spec_, inputs_, group_, task_, failure);
   for (int& end : child_stdio_) close_fd(end);
@@ -236,10 +247,11 @@ void Supervisor::start_ready() {
   base::Failure failure;
   poller_.forget(task_.channel);
   if (!runtime::finish_start(task_, listener("created"), failure)) return start_failed(failure);
+  if (!runtime::run_hooks(spec_->hooks.poststart, "poststart", hook_state("running"), failure)) {
+    return start_failed(failure);
+  }
   stage_ = Stage::Running;
   state_ = wire::State::Running;
-  base::Failure ignored;
-  runtime::run_hooks(spec_->hooks.poststart, "poststart", hook_state("running"), ignored);
   answer(launch_number_);
   const bool needed = !spec_->hooks.poststop.empty() || !listener("running").path.empty();
   if (!needed) release_config();
@@ -259,6 +271,12 @@ void Supervisor::release_config() {
   config_text_ = {};
 }
 
+/// The directory of root.path, where hooks find a config.json; empty where nobody looks for it.
+std::string_view Supervisor::bundle() const {
+  const std::string_view root = spec_->root_path;
+  return root.starts_with('/') ? root.substr(0, root.rfind('/')) : std::string_view();
+}
+
 runtime::Listener Supervisor::listener(std::string_view status) const {
   if (spec_ == nullptr) return {};
   return runtime::listener_of(*spec_, hook_state(status));
@@ -267,6 +285,7 @@ runtime::Listener Supervisor::listener(std::string_view status) const {
 runtime::HookState Supervisor::hook_state(std::string_view status) const {
   runtime::HookState state;
   state.id = id_.view();
+  state.bundle = bundle();
   state.status = status;
   state.pid = task_.pid;
   state.annotations = spec_->annotations;

@@ -15,7 +15,8 @@ namespace {
 /// Opens the cgroup and kills all that is in it, also what is frozen.
 bool kill_in(const std::string& path, cgroup::Hierarchies& hierarchies, cgroup::Group& group,
              base::Failure& failure) {
-  return cgroup::discover(hierarchies, failure) && group.open(hierarchies, path, failure) &&
+  return cgroup::discover(hierarchies, failure) &&
+         group.open(hierarchies, path, failure, cgroup::manager_of(path)) &&
          group.signal_all(SIGKILL, failure);
 }
 

@@ -46,6 +46,23 @@ def python_archive(path, tag):
     return archive(path, [layer(busybox_entries() + entries_of([*files, *tree(library)]))], tag, {"Cmd": ["python"]})
 
 
+def script(path, tag, name, text, *more):
+    """busybox and one script at `name`."""
+    return archive(path, [layer(busybox_entries() + [directory("usr"), directory("usr/sbin"), *more, entry(name, text.encode(), 0o755)])], tag)
+
+
+def hello_archive(path, tag="hello-world:linux"):
+    """Docker's usual greeting."""
+    return script(path, tag, "hello", "#!/bin/sh\necho\necho 'Hello from Docker!'\necho 'This message shows that it works.'\n")
+
+
+def uhttpd_archive(path, tag="uhttpd:latest"):
+    """A small web server that understands the options of OpenWrt's."""
+    page = [directory("www"), entry("www/index.html", b"<html>hello</html>\n"), directory("etc/config"),
+            entry("etc/config/uhttpd", b"\nconfig uhttpd main\n")]
+    return script(path, tag, "usr/sbin/run_uhttpd", '#!/bin/sh\nexec /bin/busybox httpd "$@"\n', *page)
+
+
 REGISTRY_CONFIG = b"""version: 0.1
 storage: {filesystem: {rootdirectory: /var/lib/registry}, delete: {enabled: true}}
 http: {addr: ':5000'}

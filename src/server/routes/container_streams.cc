@@ -83,7 +83,9 @@ void container_logs(Engine& engine, Exchange& exchange) {
   query.json = wants_json(exchange);
   query.tail = tail_parameter(exchange);
   query.since = time_parameter(exchange, "since", "\"since\"");
-  query.until = time_parameter(exchange, "until", "\"until\"");
+  // Docker: here, and for `until` alone, 0 is as good as nothing.
+  if (exchange.parameter("until") != "0")
+    query.until = time_parameter(exchange, "until", "\"until\"");
   const auto log = engine.containers.logs(exchange.variable("name"), query);
 
   const std::string type =

@@ -85,6 +85,9 @@ void start(Engine& engine, Exchange& exchange) {
            "invalid checkpoint ID {}, only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
            base::quoted(checkpoint));
     }
+    if (!engine.settings()->experimental) {
+      fail(Kind::InvalidArgument, "checkpoint is only supported in experimental mode");
+    }
     fail(Kind::NotImplemented, "starting from a checkpoint is not built in this engine yet");
   }
   engine.containers.start(name_of(exchange));

@@ -18,6 +18,8 @@ using engine::Engine;
 void create(Engine& engine, Exchange& exchange) {
   api::ExecCreateRequest request;
   exchange.read_json([&](const Json& json) { api::from_json(json, request); });
+  if (!request.cmd || request.cmd->empty())
+    base::fail(base::Kind::InvalidArgument, "No exec command specified");
   // Docker: before 1.42 there was no such field.
   if (exchange.before(42)) request.console_size.reset();
   const std::string id = engine.containers.create_exec(exchange.variable("name"), request);

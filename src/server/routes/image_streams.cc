@@ -99,7 +99,7 @@ void pull(Engine& engine, Exchange& exchange) {
 /// Reads what `source` names: a URL, with or without its "http://".
 class Download {
  public:
-  Download(const std::string& source, std::stop_token stop) {
+  Download(const registry::Settings& settings, const std::string& source, std::stop_token stop) {
     if (source.empty()) fail(Kind::Internal, "Get \"http:\": http: no Host in request URL");
     const bool has_scheme = source.find("://") != std::string::npos;
     const http::Url url = http::parse_url(has_scheme ? source : "http://" + source);
@@ -107,6 +107,7 @@ class Download {
       fail(Kind::InvalidArgument, "cannot import from {}: only http and https", url.scheme);
     }
     http::Endpoint endpoint{.host = url.host, .port = url.port_or_default()};
+    endpoint.proxy = http::proxy_for(settings.proxies, url);
     if (url.scheme == "https")
       endpoint.tls = std::make_shared<const http::TlsContext>(http::TlsOptions{});
     client_.emplace(std::move(endpoint),
@@ -147,7 +148,7 @@ void import(Engine& engine, Exchange& exchange) {
     if (from == "-") {
       id = image::import_tar(engine.images, body_of(exchange), request, exchange.gone());
     } else {
-      Download download(from, exchange.gone());
+      Download download(engine.registry.settings(), from, exchange.gone());
       lines.write({.status = "Downloading from " + from});
       const auto source = [&](std::span<char> into) { return download.read(into); };
       id = image::import_tar(engine.images, source, request, exchange.gone());

@@ -1,4 +1,6 @@
 // /images, /distribution and /auth.
+#include <charconv>
+
 #include "api/image.h"
 #include "engine/engine.h"
 #include "image/pull.h"
@@ -236,6 +238,57 @@ void distribution(Engine& engine, Exchange& exchange) {
   exchange.reply(200, answer);
 }
 
+int search_limit(const Exchange& exchange) {
+  const std::string& text = exchange.parameter("limit");
+  if (text.empty()) return 0;
+  int limit = -1;
+  const char* last = text.data() + text.size();
+  const auto [end, failed] = std::from_chars(text.data(), last, limit);
+  if (failed == std::errc() && end == last && limit >= 0) return limit;
+  fail(Kind::InvalidArgument, "invalid limit specified");
+}
+
+/// Docker: of several "stars" the highest counts.
+std::int64_t least_stars(const base::Filters& filters) {
+  std::int64_t least = 0;
+  for (const std::string& text : filters.get("stars")) {
+    std::int64_t stars = 0;
+    const char* last = text.data() + text.size();
+    const auto [end, failed] = std::from_chars(text.data(), last, stars);
+    if (failed != std::errc() || end != last)
+      fail(Kind::InvalidArgument, "invalid filter 'stars={}'", text);
+    least = std::max(least, stars);
+  }
+  return least;
+}
+
+void search(Engine& engine, Exchange& exchange) {
+  const base::Filters filters = exchange.filters();
+  filters.require_known({"is-automated", "is-official", "stars"});
+  const bool automated = filters.boolean("is-automated", false);
+  const bool official = filters.boolean("is-official", false);
+  const std::int64_t stars = least_stars(filters);
+  const int limit = search_limit(exchange);
+  const auto credentials =
+      registry::Credentials::from_header(exchange.headers().get("X-Registry-Auth"));
+  JsonArray answer;
+  // Docker: nothing is automated any more.
+  if (automated) return exchange.reply(200, answer);
+  for (const registry::Found& found :
+       engine.registry.search(exchange.parameter("term"), limit, credentials, exchange.gone())) {
+    if (filters.contains("is-official") && found.official != official) continue;
+    if (filters.contains("stars") && found.stars < stars) continue;
+    JsonObject item;
+    item["star_count"] = found.stars;
+    item["is_official"] = found.official;
+    item["name"] = found.name;
+    item["is_automated"] = false;
+    item["description"] = found.description;
+    answer.push_back(std::move(item));
+  }
+  exchange.reply(200, answer);
+}
+
 void authenticate(Engine& engine, Exchange& exchange) {
   registry::Credentials credentials;
   exchange.read_json([&](const Json& json) {
@@ -254,6 +307,7 @@ void authenticate(Engine& engine, Exchange& exchange) {
 
 constexpr Route kRoutes[] = {
     {"GET", "/images/json", list},
+    {"GET", "/images/search", search},
     {"GET", "/images/get", save_images},
     {"GET", "/images/{name:.*}/get", save_image},
     {"GET", "/images/{name:.*}/history", history},

@@ -48,7 +48,6 @@ constexpr Route kRoutes[] = {
     {"POST", "/session", session},
     {"POST", "/grpc", grpc},
 
-    {"GET", "/images/search", unbuilt},
     {"GET", "/images/{name:.*}/attestations", unbuilt, {1, 55}},
 
     {"GET", "/debug/vars", unbuilt},
