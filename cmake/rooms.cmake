@@ -24,4 +24,4 @@ room(6 container base os oci api archive store cgroup supervise image layer netw
 room(7 build base os oci api dockerfile http archive store content layer registry image container)
 room(8 engine base os oci api http store archive content layer registry image network volume logs supervise container build)
 room(9 server base os oci api http archive registry image network volume logs container build engine)
-room(9 cli base os oci http api)
+room(9 cli base os oci dockerfile http archive api)

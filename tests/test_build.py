@@ -68,7 +68,7 @@ def error_of(lines):
 
 
 def image_of(lines):
-    ids = [line["aux"]["ID"] for line in lines if "ID" in (line.get("aux") or {})]
+    ids = [line["aux"]["ID"] for line in lines if isinstance(line.get("aux"), dict) and "ID" in line["aux"]]
     return ids[-1] if ids else None
 
 
@@ -174,6 +174,12 @@ def test_the_cache_goes_with_the_image_and_with_prune(tidy):
     assert len(usage) == 1 and usage[0]["Description"] == "RUN echo kept > /k"
     tidy.docker("rmi", "goes")
     assert json.loads(tidy.curl("/v1.51/system/df?type=build-cache").stdout)["BuildCache"] == []
+
+
+def test_a_command_that_changes_nothing_makes_no_layer(tidy):
+    base = json.loads(tidy.docker("image", "inspect", "busybox").stdout)[0]["RootFS"]["Layers"]
+    image, _ = built(tidy, {"Dockerfile": "FROM busybox\nRUN true\nRUN --mount=target=/c,type=cache --mount=target=/b cat /c /b; true\n"}, version=2)
+    assert json.loads(tidy.docker("image", "inspect", image).stdout)[0]["RootFS"]["Layers"] == base
 
 
 def test_one_step_of_two_builds_runs_once(tidy):
@@ -328,3 +334,43 @@ def test_a_long_dockerfile_ends_with_its_client(tidy):
     after = sum(int(x) for x in pathlib.Path(f"/proc/{tidy.process.pid}/stat").read_text().split()[13:15])
     assert after - busy < 50
     assert tidy.docker("images", "-aq").stdout == images
+
+
+def wharf(daemon, *words, **kwargs):
+    return subprocess.run([daemon.build / "wharf", "-H", daemon.host, "build", *words], capture_output=True, text=True, timeout=120, **kwargs)
+
+
+def test_wharf_build_shows_its_steps_and_names_the_image(tidy, tmp_path):
+    written = tmp_path / "id-of-the-image"
+    tmp_path = tmp_path / "context"
+    tmp_path.mkdir()
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nARG V\nCOPY . /src\nRUN echo hello $V; ls -A /src > /list\n")
+    (tmp_path / "kept").write_text("1")
+    (tmp_path / "left-out").write_text("1")
+    (tmp_path / ".dockerignore").write_text("left-out\n.dockerignore\nDockerfile\n")
+    done = wharf(tidy, "-t", "by-wharf", "--build-arg", "V=5", "--iidfile", str(written), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "[stage-0 1/3] FROM busybox" in done.stderr and "[stage-0 3/3] RUN echo hello" in done.stderr
+    assert re.search(r"^#3 \d+\.\d{3} hello 5$", done.stderr, re.M), done.stderr
+    assert run(tidy, "by-wharf", "cat", "/list") == "kept\n"
+    assert written.read_text().startswith("sha256:")
+    again = wharf(tidy, "-q", "--build-arg", "V=5", str(tmp_path))
+    assert again.stdout.strip() == written.read_text()
+    assert "CACHED" in wharf(tidy, "--build-arg", "V=5", str(tmp_path)).stderr
+
+
+def test_wharf_build_takes_a_dockerfile_from_elsewhere(tidy, tmp_path):
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "a").write_text("1")
+    (tmp_path / "Other").write_text("FROM busybox\nCOPY . /src\n")
+    done = wharf(tidy, "-q", "-f", str(tmp_path / "Other"), str(tmp_path / "context"))
+    assert done.returncode == 0, done.stderr
+    assert run(tidy, done.stdout.strip(), "ls", "-A", "/src") == "a\n"
+
+
+def test_wharf_build_says_what_failed(tidy, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo out; exit 3\n")
+    done = wharf(tidy, str(tmp_path))
+    assert done.returncode == 1
+    assert "did not complete successfully: exit code: 3" in done.stderr
+    assert wharf(tidy, str(tmp_path / "none")).returncode == 1

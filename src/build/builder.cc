@@ -188,6 +188,7 @@ Builder::Builder(Services services)
     : services_(std::move(services)),
       cache_(services_.database, services_.layers),
       mounts_(services_.directory / "mounts") {
+  os::make_directories(services_.directory, 0700);
   os::remove_tree(services_.directory / "contexts");
 }
 

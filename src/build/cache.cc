@@ -177,7 +177,8 @@ PruneReport Cache::prune(const PruneOptions& options) {
   PruneReport report;
   database_.write([&](store::Transaction& transaction) {
     for (const CacheRecord& record : records) {
-      if (record.in_use || total <= options.keep_bytes) continue;
+      if (record.in_use) continue;
+      if (options.keep_bytes > 0 && total <= options.keep_bytes) continue;
       // Docker: without "all" what an image still has stays.
       if (record.shared && !options.all) continue;
       if (until && record.last_used >= *until) continue;

@@ -54,10 +54,8 @@ os::Fd Copier::make_directories(const std::string& path) {
   const auto [above, name] = split_path(path);
   const os::Fd parent = make_directories(above);
   if (WHARF_CALL(mkdirat, parent.get(), name.c_str(), kNewDirectoryMode) < 0) {
-    // A link that leads nowhere: what it names is made.
     if (errno != EEXIST) throw os::last_error("make directory {}", path);
-    os::make_directories_in_root(root_, path);
-    return os::open_in_root(root_, path, O_RDONLY | O_DIRECTORY);
+    return follow_dangling(parent, above, name);
   }
   os::Fd made = os::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   os::check(WHARF_CALL(fchmod, made.get(), kNewDirectoryMode), "chmod {}", path);
@@ -65,6 +63,22 @@ os::Fd Copier::make_directories(const std::string& path) {
     os::check(WHARF_CALL(fchown, made.get(), options_.owner->uid, options_.owner->gid), "chown {}",
               path);
   }
+  return made;
+}
+
+/// A link that leads nowhere: the directory it names is made.
+os::Fd Copier::follow_dangling(const os::Fd& parent, const std::string& above,
+                               const std::string& name) {
+  std::array<char, PATH_MAX> target{};
+  if (WHARF_CALL(readlinkat, parent.get(), name.c_str(), target.data(), target.size() - 1) < 0) {
+    throw os::last_error("make directory {}", name);
+  }
+  constexpr int kLinks = 40;  // As the kernel's own limit.
+  if (++links_ > kLinks) fail(Kind::InvalidArgument, "too many links on the way to {}", name);
+  const std::string path = target.data();
+  os::Fd made = make_directories(
+      dockerfile::clean_path(path.starts_with('/') ? path : "/" + above + "/" + path));
+  --links_;
   return made;
 }
 

@@ -63,6 +63,7 @@ class Copier {
   void special(const os::Fd& parent, const std::string& name, const struct stat& found,
                const Place& place);
   bool hard_link(const struct stat& found, const Place& place);
+  os::Fd follow_dangling(const os::Fd& parent, const std::string& above, const std::string& name);
   void make_room(const Place& place, bool directory) const;
   void finish(const os::Fd& made, const struct stat& found) const;
   void copy_content(const os::Fd& source, const os::Fd& made, std::uint64_t size);
@@ -71,6 +72,7 @@ class Copier {
   const os::Fd& root_;
   CopyOptions options_;
   std::vector<char> buffer_;
+  int links_ = 0;
   std::string below_;  ///< Of the source that is being copied.
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;
 };

@@ -12,7 +12,6 @@ namespace wharf::build {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 8;
-constexpr unsigned kStderr = 2;
 /// A frame is what one write(2) gave at most.
 constexpr std::size_t kPieceBytes = 64 << 10;
 
@@ -29,8 +28,8 @@ bool read_exactly(const os::Fd& from, std::span<char> into) {
 
 }  // namespace
 
-Output::Output(std::unique_ptr<container::Attached> attached, Report& report)
-    : attached_(std::move(attached)), report_(report) {
+Output::Output(std::unique_ptr<container::Attached> attached, Sink sink)
+    : attached_(std::move(attached)), sink_(std::move(sink)) {
   std::array<int, 2> ends{};
   os::check(WHARF_CALL(socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()),
             "socketpair");
@@ -59,10 +58,7 @@ void Output::finish() {
 void Output::frame(unsigned stream, std::string_view bytes) {
   if (failure_) return;
   try {
-    if (stream == kStderr)
-      report_.say_error(bytes);
-    else
-      report_.say(bytes);
+    sink_(stream, bytes);
   } catch (...) {
     // The command goes on until the build hears that the client has gone.
     failure_ = std::current_exception();

@@ -1,10 +1,11 @@
 // What a step's command writes, as it comes. Inside room build only.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string_view>
 #include <thread>
 
-#include "build/report.h"
 #include "container/containers.h"
 #include "os/fd.h"
 
@@ -13,7 +14,8 @@ namespace wharf::build {
 /// Attached to a container before it starts; ends with it. A thread of its own reads.
 class Output {
  public:
-  Output(std::unique_ptr<container::Attached> attached, Report& report);
+  using Sink = std::function<void(unsigned stream, std::string_view bytes)>;
+  Output(std::unique_ptr<container::Attached> attached, Sink sink);
   ~Output();
 
   /// Waits for the last byte. Throws what the report threw: the client has gone.
@@ -24,7 +26,7 @@ class Output {
   void frame(unsigned stream, std::string_view bytes);
 
   std::unique_ptr<container::Attached> attached_;
-  Report& report_;
+  Sink sink_;
   os::Fd ours_;
   std::exception_ptr failure_;
   std::stop_source stop_;

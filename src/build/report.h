@@ -5,8 +5,19 @@
 #include <string_view>
 
 #include "base/digest.h"
+#include "base/time.h"
 
 namespace wharf::build {
+
+/// One step of a graph, as its clients are told of it: when it begins, and when it has ended.
+struct Vertex {
+  std::string digest;
+  std::string name;  ///< "[build 2/5] RUN make".
+  bool cached = false;
+  base::Time started;
+  base::Time completed;  ///< Zero while it runs.
+  std::string error;
+};
 
 /// Called by one thread at a time, but for the graph's builds (Request::graph), whose stages speak
 /// at once. May throw: the client has gone.
@@ -22,6 +33,13 @@ class Report {
   virtual void image(const base::Digest& id) = 0;
   /// A line of a pull, as JSON.
   virtual void progress(std::string_view json) = 0;
+
+  /// Of the graph's builds.
+  virtual void vertex(const Vertex& vertex) { (void)vertex; }
+  /// What a command writes: stream 1 or 2.
+  virtual void log(const std::string& vertex, unsigned stream, std::string_view bytes) {
+    (void)vertex, (void)stream, (void)bytes;
+  }
 };
 
 }  // namespace wharf::build

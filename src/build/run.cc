@@ -215,7 +215,7 @@ Result StageRun::execute(const Words& command, const dockerfile::Run& run,
   StepContainer step(containers, containers.create(std::move(request), options).id);
   work_.say(" ---> Running in {}\n", base::short_id(step.id()));
   Output output(containers.attach(step.id(), {.stream = true, .out = true, .err = true}),
-                work_.report);
+                [this](unsigned stream, std::string_view bytes) { heard(stream, bytes); });
   const auto end = containers.wait(step.id(), container::WaitCondition::NextExit);
   containers.start(step.id());
   const std::int64_t code = end->get(work_.stop).status_code;
@@ -231,6 +231,14 @@ Result StageRun::execute(const Words& command, const dockerfile::Run& run,
     work_.say(" ---> Removed intermediate container {}\n", base::short_id(step.id()));
   }
   return result;
+}
+
+void StageRun::heard(unsigned stream, std::string_view bytes) {
+  if (work_.request.graph) return work_.report.log(vertex_.digest, stream, bytes);
+  if (stream == 2)
+    work_.report.say_error(bytes);
+  else
+    work_.report.say(bytes);
 }
 
 void StageRun::command_failed(const Words& command, std::int64_t code, StepContainer& step) {

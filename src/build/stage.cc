@@ -1,5 +1,7 @@
 #include "build/stage.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/strings.h"
@@ -55,6 +57,10 @@ void StageRun::begin() {
     state_ = empty_state(platform.value_or(oci::host_platform()));
   } else {
     state_ = state_of(work_.services.images, work_.image(name, platform));
+  }
+  if (work_.request.graph) {
+    tell_begin(name, "FROM " + name);
+    tell_end(false, "");
   }
   if (!value_in(state_.env(), "PATH")) {
     auto& env = state_.config.config.env;
@@ -139,33 +145,75 @@ std::string StageRun::key_of(std::string_view kind,
   return std::string(hash.finish().hex());
 }
 
-void StageRun::keep(const Step& step, const std::function<Result()>& make) {
+std::size_t StageRun::shown_steps() const {
+  return 1 + static_cast<std::size_t>(
+                 std::ranges::count_if(stage_.instructions, [](const dockerfile::Instruction& one) {
+                   return std::holds_alternative<dockerfile::Run>(one.action) ||
+                          std::holds_alternative<dockerfile::Copy>(one.action) ||
+                          std::holds_alternative<dockerfile::Add>(one.action) ||
+                          std::holds_alternative<dockerfile::Workdir>(one.action);
+                 }));
+}
+
+void StageRun::tell_begin(const std::string& key, const std::string& code) {
+  const std::string stage = stage_.name.empty() ? fmt::format("stage-{}", index_) : stage_.name;
+  vertex_ = {};
+  vertex_.digest = base::Sha256::of(fmt::format("{}\n{}\n{}", key, index_, shown_)).text();
+  vertex_.name = fmt::format("[{} {}/{}] {}", stage, shown_++, shown_steps(), code);
+  vertex_.started = base::now();
+  work_.report.vertex(vertex_);
+}
+
+void StageRun::tell_end(bool cached, const std::string& error) {
+  vertex_.cached = cached;
+  vertex_.completed = base::now();
+  vertex_.error = error;
+  work_.report.vertex(vertex_);
+}
+
+Result StageRun::obtain(const Step& step, const std::function<Result()>& make, bool& cached) {
   const Cache::Turn turn = work_.cache.take_turn(step.key, work_.stop);
-  std::optional<Result> result;
-  if (!work_.request.no_cache) result = work_.cache.find(step.key);
-  if (result) {
-    work_.say(" ---> Using cache\n");
-  } else {
-    result = make();
-    result->created = base::rfc3339_nano(base::now());
-    Cache::Made made{step.key, current_->code, *result};
-    work_.cache.remember(made);
-    const std::lock_guard guard(work_.lock);
-    work_.made.push_back(std::move(made));
+  if (!work_.request.no_cache) {
+    if (std::optional<Result> found = work_.cache.find(step.key)) {
+      work_.say(" ---> Using cache\n");
+      cached = true;
+      return *found;
+    }
   }
-  if (result->layer) add_layer(state_, *result->layer, result->tar_bytes);
-  add_history(state_, {.created = result->created,
+  Result result = make();
+  result.created = base::rfc3339_nano(base::now());
+  Cache::Made made{step.key, current_->code, result};
+  work_.cache.remember(made);
+  const std::lock_guard guard(work_.lock);
+  work_.made.push_back(std::move(made));
+  return result;
+}
+
+void StageRun::keep(const Step& step, const std::function<Result()>& make) {
+  const bool told = work_.request.graph && step.shown;
+  if (told) tell_begin(step.key, current_->code);
+  bool cached = false;
+  Result result;
+  try {
+    result = obtain(step, make, cached);
+  } catch (const base::Error& error) {
+    if (told) tell_end(false, error.what());
+    throw;
+  }
+  if (told) tell_end(cached, "");
+  if (result.layer) add_layer(state_, *result.layer, result.tar_bytes);
+  add_history(state_, {.created = result.created,
                        .created_by = step.created_by,
                        .author = state_.config.author,
                        .comment = work_.request.graph ? "buildkit.dockerfile.v0" : "",
-                       .empty_layer = !result->layer});
+                       .empty_layer = !result.layer});
   const std::lock_guard guard(work_.lock);
   work_.keys.push_back(step.key);
 }
 
 void StageRun::keep_config(const std::string& created_by) {
   const std::string config = base::to_text(oci::to_json(state_.config.config));
-  keep({key_of("config", {state_.id.text(), created_by, config}), created_by}, [&] {
+  keep({key_of("config", {state_.id.text(), created_by, config}), created_by, false}, [&] {
     // Docker: its first builder makes a container for every instruction and says so; here one is
     // made where a command runs.
     const std::string id = base::random_id().substr(0, 12);

@@ -44,10 +44,14 @@ class StageRun {
   struct Step {
     std::string key;
     std::string created_by;
-    bool runs = false;  ///< Docker says that of a container in which nothing runs, too.
+    bool shown = true;  ///< In the progress of a graph.
   };
   /// The result of `make`, now or before; the state has it and its history afterwards.
   void keep(const Step& step, const std::function<Result()>& make);
+  Result obtain(const Step& step, const std::function<Result()>& make, bool& cached);
+  void tell_begin(const std::string& key, const std::string& code);
+  void tell_end(bool cached, const std::string& error);
+  std::size_t shown_steps() const;
   /// A step that changes the config alone, which has been done.
   void keep_config(const std::string& created_by);
   std::string key_of(std::string_view kind, std::initializer_list<std::string_view> parts) const;
@@ -87,6 +91,7 @@ class StageRun {
   // run.cc
 
   class StepContainer;
+  void heard(unsigned stream, std::string_view bytes);
   std::string below_run() const;
   std::string network_of(const dockerfile::Run& run) const;
   std::string add_mounts(const dockerfile::Run& run, StepMounts& mounts);
@@ -101,6 +106,8 @@ class StageRun {
   Arguments arguments_;
   State state_;
   const dockerfile::Instruction* current_ = nullptr;
+  Vertex vertex_;          ///< The step that is told of, in a graph.
+  std::size_t shown_ = 1;  ///< Steps of this stage that clients are told of, FROM is the first.
 };
 
 }  // namespace wharf::build

@@ -46,6 +46,8 @@ const Command kCommands[] = {
      unpause_command},
     {"container wait", "wait", kNames,
      "Block until one or more containers stop, then print their exit codes", wait_command},
+    {"image build", "build, builder build", "[OPTIONS] PATH | URL | -", "Start a build",
+     build_command},
     {"image import", "import", "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
      "Import the contents from a tarball to create a filesystem image", import_command},
     {"image inspect", "", "[OPTIONS] IMAGE [IMAGE...]",

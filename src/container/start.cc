@@ -92,8 +92,11 @@ std::vector<os::Fd> open_late_sources(const Containers::State& state, Record& re
   for (MountSpec& mount : record.mounts) {
     if (mount.type == MountSpec::Type::Image) {
       os::DetachedMount layers = state.services.layers.mount_image(layers_of(state, mount), ids);
-      use(mount, mount.subpath.empty() ? std::move(layers).release()
-                                       : open_subpath(layers.fd(), mount.subpath));
+      use(mount, mount.subpath.empty()
+                     ? std::move(layers).release()
+                     : os::DetachedMount::bind(open_subpath(layers.fd(), mount.subpath),
+                                               os::Depth::TopOnly)
+                           .release());
     } else if (mount.type == MountSpec::Type::Volume && !mount.subpath.empty()) {
       use(mount, open_subpath(state.services.volumes.open(mount.name), mount.subpath));
     } else if (has_device(state, mount)) {

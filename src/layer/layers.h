@@ -151,8 +151,7 @@ class Layers {
   /// Kept beside the layer. Failing to is no error.
   void note_packed(const base::Digest& diff_id, const PackedBlob& blob) noexcept;
 
-  /// Two directories; no fsync. Its root has the owner of the topmost layer's. Existing is no
-  /// error.
+  /// No fsync. Its root has the owner of the topmost layer's. Existing is no error.
   void create_writable(std::string_view id, std::span<const base::Digest> diff_ids);
 
   /// Any other directory of <data-root>: to the trash. Missing is no error.
@@ -161,8 +160,7 @@ class Layers {
   /// Moves it to the trash. Missing is no error.
   void remove_writable(std::string_view id);
 
-  /// Moves those of none of `ids` to the trash: what an interrupted create or remove left. Only at
-  /// start, before any create.
+  /// Moves those of none of `ids` to the trash. Only at start, before any create.
   void sweep_writable(const std::set<std::string>& ids);
 
   /// <data-root>/writable/<id>/upper, for diff and commit.
@@ -173,8 +171,7 @@ class Layers {
   os::DetachedMount mount(std::string_view id, std::span<const base::Digest> diff_ids,
                           MountOptions options = {});
 
-  /// As mount(), but read-only and without any claim on the writable layer: a container that
-  /// starts meanwhile is not disturbed. To look into one that is stopped.
+  /// As mount(), but read-only and without a claim on the writable layer: to look into it.
   os::DetachedMount mount_at_rest(std::string_view id, std::span<const base::Digest> diff_ids,
                                   const os::IdSpace* ids = nullptr);
 

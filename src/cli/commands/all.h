@@ -17,6 +17,7 @@ int inspect_command(Invocation& call);
 int inspect_container_command(Invocation& call);
 int inspect_image_command(Invocation& call);
 int kill_command(Invocation& call);
+int build_command(Invocation& call);
 int load_command(Invocation& call);
 int login_command(Invocation& call);
 int logout_command(Invocation& call);

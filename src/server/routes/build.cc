@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "base/text.h"
 #include "build/builder.h"
+#include "build/trace.h"
 #include "engine/engine.h"
 #include "server/exchange.h"
 #include "server/route.h"
@@ -74,13 +75,26 @@ class BuildLines final : public build::Report {
   http::ChunkedWriter* out_ = nullptr;
 };
 
-/// What a graph's client hears: progress is in events of another form, so only the end is said.
+/// What a graph's client hears: BuildKit's own progress, as Docker wraps it.
 class GraphLines final : public build::Report {
  public:
+  explicit GraphLines(BuildLines& lines) : lines_(lines) {}
+
   void say(std::string_view) override {}
   void say_error(std::string_view) override {}
   void image(const base::Digest&) override {}
   void progress(std::string_view) override {}
+  void vertex(const build::Vertex& vertex) override { trace(build::status_of(vertex)); }
+  void log(const std::string& vertex, unsigned stream, std::string_view bytes) override {
+    trace(build::status_of_log(vertex, stream, bytes, base::now()));
+  }
+
+ private:
+  void trace(const std::string& status) {
+    lines_.send({{"id", "moby.buildkit.trace"}, {"aux", base::base64_encode(status)}});
+  }
+
+  BuildLines& lines_;
 };
 
 /// Docker: what is no number counts as 0.
@@ -239,16 +253,15 @@ build::ByteSource body_of(Exchange& exchange) {
 }
 
 void build_graph(Engine& engine, Exchange& exchange, const build::Request& request) {
-  GraphLines silent;
   BuildLines lines(exchange, false);
+  GraphLines graph(lines);
   try {
     const base::Digest id =
-        engine.builder.build(request, body_of(exchange), silent, exchange.gone());
+        engine.builder.build(request, body_of(exchange), graph, exchange.gone());
     lines.send({{"id", "moby.image.id"}, {"aux", {{"ID", id.text()}}}});
   } catch (const base::Error& error) {
     if (error.kind() == Kind::Cancelled) throw;
     // Docker: whatever goes wrong is said in a line of a 200.
-    exchange.stream(200, "application/json").flush();
     lines.send({{"errorDetail", {{"message", error.what()}}}, {"error", error.what()}});
   }
 }
