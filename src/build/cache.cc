@@ -162,11 +162,27 @@ std::vector<CacheRecord> Cache::list() {
   return records;
 }
 
+std::optional<std::int64_t> bytes_to_keep(const PruneOptions& options, std::int64_t total_bytes) {
+  const bool limited =
+      options.reserved_bytes > 0 || options.max_used_bytes > 0 || options.min_free_bytes > 0;
+  if (!limited) return std::nullopt;
+  const std::int64_t missing = options.min_free_bytes - options.free_bytes;
+  if (options.max_used_bytes == 0 && missing <= 0 && options.reserved_bytes == 0)
+    return total_bytes;
+  std::int64_t keep = options.max_used_bytes;
+  if (missing > 0) {
+    const std::int64_t left = std::max<std::int64_t>(total_bytes - missing, 0);
+    keep = keep == 0 ? left : std::min(keep, left);
+  }
+  return std::max(keep, options.reserved_bytes);
+}
+
 PruneReport Cache::prune(const PruneOptions& options) {
   const std::optional<base::Time> until = options.filters.until(base::now());
   std::vector<CacheRecord> records = list();
   std::int64_t total = 0;
   for (const CacheRecord& record : records) total += record.size_bytes;
+  const std::optional<std::int64_t> keep = bytes_to_keep(options, total);
   // Those that nobody has used for the longest time go first.
   std::stable_sort(records.begin(), records.end(), [](const CacheRecord& a, const CacheRecord& b) {
     return a.last_used < b.last_used;
@@ -178,7 +194,7 @@ PruneReport Cache::prune(const PruneOptions& options) {
   database_.write([&](store::Transaction& transaction) {
     for (const CacheRecord& record : records) {
       if (record.in_use) continue;
-      if (options.keep_bytes > 0 && total <= options.keep_bytes) continue;
+      if (keep && total <= *keep) continue;
       // Docker: without "all" what an image still has stays.
       if (record.shared && !options.all) continue;
       if (until && record.last_used >= *until) continue;

@@ -45,8 +45,17 @@ struct CacheRecord {
 struct PruneOptions {
   bool all = false;
   base::Filters filters;
-  std::int64_t keep_bytes = 0;
+  /// How much may stay; without any of the three, nothing that the filters name does. As BuildKit
+  /// has it: at most `max_used`, less where the disk has not `min_free`, never less than
+  /// `reserved`.
+  std::int64_t reserved_bytes = 0;
+  std::int64_t max_used_bytes = 0;
+  std::int64_t min_free_bytes = 0;
+  std::int64_t free_bytes = 0;  ///< What the disk has now.
 };
+/// What of a cache of `total_bytes` stays by those limits; nothing where there are none.
+std::optional<std::int64_t> bytes_to_keep(const PruneOptions& options, std::int64_t total_bytes);
+
 struct PruneReport {
   std::vector<std::string> deleted;
   std::uint64_t space_reclaimed = 0;

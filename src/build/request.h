@@ -21,6 +21,8 @@ struct Request {
       arguments;  ///< Null: as if it were not given.
   std::map<std::string, std::string> labels;
   std::string target;
+  /// Results are found by content, so what was built here needs no naming. Images that were built
+  /// elsewhere are not looked into; Docker passes over those it cannot use in silence as well.
   std::vector<std::string> cache_from;
   bool no_cache = false;
   bool pull = false;

@@ -1,4 +1,5 @@
 // The builder: POST /build and its cache.
+#include <filesystem>
 #include <mutex>
 
 #include "api/container.h"
@@ -307,10 +308,12 @@ std::int64_t bytes_parameter(const Exchange& exchange, std::string_view key) {
 
 void prune_cache(Engine& engine, Exchange& exchange) {
   build::PruneOptions options;
-  options.keep_bytes = std::max(bytes_parameter(exchange, "keep-storage"),
-                                bytes_parameter(exchange, "reserved-space"));
-  bytes_parameter(exchange, "max-used-space");
-  bytes_parameter(exchange, "min-free-space");
+  options.reserved_bytes = std::max(bytes_parameter(exchange, "keep-storage"),
+                                    bytes_parameter(exchange, "reserved-space"));
+  options.max_used_bytes = bytes_parameter(exchange, "max-used-space");
+  options.min_free_bytes = bytes_parameter(exchange, "min-free-space");
+  options.free_bytes =
+      static_cast<std::int64_t>(std::filesystem::space(engine.settings()->data_root).available);
   options.all = exchange.flag("all");
   options.filters = exchange.filters();
   options.filters.require_known({"until", "unused-for", "id", "parents", "type", "description",
