@@ -1,8 +1,10 @@
 #include "container/relay.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +19,10 @@ constexpr std::size_t kInputChunk = 4096;
 constexpr std::size_t kInputLimit = 256 << 10;
 constexpr int kQuietMs = 500;
 constexpr int kLookMs = 100;
+/// How long the first bytes wait for the client to take the head of the answer, and how often is
+/// looked meanwhile.
+constexpr std::chrono::seconds kHeadTime{1};
+constexpr int kHeadLookMs = 1;
 
 }  // namespace
 
@@ -63,8 +69,18 @@ bool Relay::read_client() {
   return true;
 }
 
+/// Clients that read the head of the answer through a buffer and the stream past it (docker-py)
+/// lose what comes with the head: nothing follows before it was read. Only unix sockets tell.
+bool Relay::client_has_head() {
+  int unread = 0;
+  client_has_head_ = client_has_head_ || std::chrono::steady_clock::now() >= head_until_ ||
+                     ::ioctl(client_.socket.get(), SIOCOUTQ, &unread) != 0 || unread == 0;
+  return client_has_head_;
+}
+
 /// False when the client is gone.
 bool Relay::write_client() {
+  if (!client_has_head()) return true;
   while (!spool_.empty()) {
     const std::string_view bytes = spool_.front();
     const auto put =
@@ -116,6 +132,7 @@ Relay::End Relay::run(std::stop_token stop) {
     return End::Detached;
   }
   int quiet_ms = 0;
+  head_until_ = std::chrono::steady_clock::now() + kHeadTime;
   std::vector<pollfd> waits;
   while (true) {
     if (!write_client()) return End::ClientGone;
@@ -126,7 +143,8 @@ Relay::End Relay::run(std::stop_token stop) {
     const bool read_sources = spool_.size() < back_pressure_;
     waits.clear();
     waits.push_back({client_.socket.get(),
-                     static_cast<short>((take_input ? POLLIN : 0) | (spool_.empty() ? 0 : POLLOUT)),
+                     static_cast<short>((take_input ? POLLIN : 0) |
+                                        (spool_.empty() || !client_has_head_ ? 0 : POLLOUT)),
                      0});
     waits.push_back({stopped.get(), POLLIN, 0});
     waits.push_back({pending_.empty() ? -1 : input_, POLLOUT, 0});
@@ -134,9 +152,11 @@ Relay::End Relay::run(std::stop_token stop) {
       waits.push_back({source.open && read_sources ? source.fd : -1, POLLIN, 0});
     }
     const bool finished = finished_ && finished_();
-    const int ready = ::poll(waits.data(), waits.size(), finished_ ? kLookMs : -1);
+    const bool head_waits = !spool_.empty() && !client_has_head_;
+    const int look_ms = head_waits ? kHeadLookMs : finished_ ? kLookMs : -1;
+    const int ready = ::poll(waits.data(), waits.size(), look_ms);
     if (ready < 0 && errno != EINTR) throw os::last_error("wait for streams");
-    quiet_ms = ready == 0 && finished ? quiet_ms + kLookMs : 0;
+    quiet_ms = ready == 0 && finished && !head_waits ? quiet_ms + kLookMs : 0;
 
     if (waits[1].revents != 0) return End::Stopped;
     if ((waits[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) return End::ClientGone;

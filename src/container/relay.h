@@ -6,6 +6,7 @@
 // Nothing here blocks but poll(2). One thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -64,6 +65,7 @@ class Relay {
   };
 
   bool sources_open() const;
+  bool client_has_head();
   bool read_client();
   bool write_client();
   void read_source(Source& source);
@@ -80,6 +82,8 @@ class Relay {
   std::function<void()> close_input_;
   std::string pending_;  ///< Typed, not yet taken by the container.
   bool client_reading_ended_ = false;
+  bool client_has_head_ = false;
+  std::chrono::steady_clock::time_point head_until_;
   std::uint64_t back_pressure_ = ~0ULL;
   std::function<bool()> finished_;
 };
