@@ -206,10 +206,10 @@ class Systemd:
             if name in self.units:
                 raise Refusal(ERROR + "UnitExists", f"Unit {name} was already loaded or has a fragment file.")
             self.units[name] = properties
-        for group in self.groups(name):
-            group.mkdir(parents=True, exist_ok=True)
-            for pid in properties["PIDs"]:
-                (group / "cgroup.procs").write_text(str(pid))
+            for group in self.groups(name):
+                group.mkdir(parents=True, exist_ok=True)
+                for pid in properties["PIDs"]:
+                    (group / "cgroup.procs").write_text(str(pid))
         return name
 
     def StopUnit(self, name, mode):
@@ -249,21 +249,23 @@ class Systemd:
         with self.lock:
             groups = self.groups(name) if name in self.units else []
             self.units.pop(name, None)
+        deadline = time.monotonic() + 2
         for group in groups:
-            try:
-                group.rmdir()
-            except OSError:
-                pass
+            while group.exists() and time.monotonic() < deadline:
+                try:
+                    group.rmdir()
+                except OSError:
+                    time.sleep(0.01)  # Its last process has not left yet.
 
     def watch(self):
         while self.open:
             time.sleep(0.1)
-            # Only what was begun at the last look is judged: a unit is known before its process is in.
-            for name in list(self.units) if self.tidy else []:
-                if self.groups(name)[0].exists() and not self.pids(name):
-                    time.sleep(0.1)
-                    if name in self.units and not self.pids(name):
-                        self.forget(name)
+            for name in self.empty() if self.tidy else []:
+                self.forget(name)
+
+    def empty(self):
+        with self.lock:
+            return [name for name in self.units if self.groups(name)[0].exists() and not self.pids(name)]
 
     def called(self, member):
         return [arguments for name, arguments in self.calls if name == member]
