@@ -15,6 +15,7 @@ from daemon import Daemon  # noqa: E402
 from images import busybox_archive  # noqa: E402
 from inventory import at_rest, settle  # noqa: E402
 from registry import Registry  # noqa: E402
+from remapped import Remapped  # noqa: E402
 from remote import Remote  # noqa: E402
 
 
@@ -132,3 +133,18 @@ def bundle(scratch, busybox):
     bundle = Bundle(tempfile.mkdtemp(dir=scratch), busybox)
     yield bundle
     bundle.remove()
+
+
+@pytest.fixture(scope="module")
+def remapped_daemon(scratch, archive):
+    daemon = Remapped(pathlib.Path(tempfile.mkdtemp(prefix="remapped-", dir=scratch)), bridge="wharf-test2", subnet="172.28.0.1/16")
+    daemon.start()
+    daemon.docker("load", "-q", "-i", archive)
+    yield daemon
+    daemon.destroy()
+
+
+@pytest.fixture
+def remapped(remapped_daemon):
+    yield remapped_daemon
+    remapped_daemon.remove_containers()

@@ -101,9 +101,9 @@ def test_a_stream_comes_every_second_and_knows_the_one_before(daemon):
     name = daemon.out("run", "-d", "busybox", "sh", "-c", CPU_BURNER)
     lines = listen(daemon, f"/v1.51/containers/{name}/stats", 4)
     gaps = [b[0] - a[0] for a, b in zip(lines, lines[1:])]
-    assert all(0.5 < gap < 2.5 for gap in gaps)
+    assert all(0.7 < gap < 1.6 for gap in gaps)
     assert [sample["preread"] for _, sample in lines[1:]] == [sample["read"] for _, sample in lines[:-1]]
-    assert percent(lines[-1][1]) > 10
+    assert percent(lines[-1][1]) > 30
 
 
 def test_a_stream_goes_on_when_the_container_stops_and_ends_with_its_removal(daemon):

@@ -12,24 +12,9 @@ import urllib.request
 
 import pytest
 
-from remapped import GIDS, UIDS, Remapped
+from remapped import GIDS, REFUSED, UIDS, Remapped, get_archive, members, owners_on_host, put_archive
 
 HOLD = ("busybox", "sleep", "1000")
-
-
-@pytest.fixture(scope="module")
-def remapped_daemon(scratch, archive):
-    daemon = Remapped(scratch / "remapped", bridge="wharf-test2", subnet="172.28.0.1/16")
-    daemon.start()
-    daemon.docker("load", "-q", "-i", archive)
-    yield daemon
-    daemon.destroy()
-
-
-@pytest.fixture
-def remapped(remapped_daemon):
-    yield remapped_daemon
-    remapped_daemon.remove_containers()
 
 
 def owner(path):
@@ -37,37 +22,8 @@ def owner(path):
     return status.st_uid, status.st_gid
 
 
-def owners_on_host(daemon, name):
-    pid = daemon.inspect(name)["State"]["Pid"]
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return [int(re.search(rf"^{key}:\t(\d+)", status, re.M)[1]) for key in ("Uid", "Gid")]
-
-
 def shell(daemon, script, *flags):
     return daemon.out("run", "--rm", *flags, "busybox", "sh", "-c", script)
-
-
-def members(tar):
-    with tarfile.open(fileobj=io.BytesIO(tar)) as opened:
-        return {each.name.rstrip("/"): each for each in opened}
-
-
-def get_archive(daemon, name, path):
-    return members(daemon.docker("cp", f"{name}:{path}", "-", text=False).stdout)
-
-
-def put_archive(daemon, name, path, entries):
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for member, uid, gid in entries:
-            info = tarfile.TarInfo(member)
-            info.uid, info.gid, info.size = uid, gid, 1
-            tar.addfile(info, io.BytesIO(b"x"))
-    file = daemon.home / "put.tar"
-    file.write_bytes(packed.getvalue())
-    done = daemon.curl(f"/containers/{name}/archive?path={path}", "-X", "PUT", "-T", str(file), "-w", "\n%{http_code}")
-    text, _, status = done.stdout.rpartition("\n")
-    return int(status), text
 
 
 def test_containers_are_in_a_user_namespace_and_info_says_so(remapped):
@@ -286,14 +242,6 @@ def test_mounts_are_added_to_one_that_runs(remapped):
     assert owner(remapped.data / "volumes/late/_data/f") == (0, 0)
 
 
-REFUSED = {
-    "privileged": (["--privileged"], "privileged mode is incompatible with user namespaces.  You must run the container in "
-                                     "the host namespace when running privileged mode"),
-    "network": (["--network", "host"], "cannot share the host's network namespace when user namespaces are enabled"),
-    "pid": (["--pid", "host"], "cannot share the host PID namespace when user namespaces are enabled"),
-}
-
-
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_cannot_be_had_together_is_refused_in_dockers_words(remapped, what):
     flags, words = REFUSED[what]
@@ -312,123 +260,6 @@ def test_who_shares_a_namespace_shares_the_user_namespace(remapped, flag):
     refused = remapped.docker("run", "--rm", flag, "container:plain", "busybox", "true", check=False)
     assert "run it with --userns=host" in refused.stderr
     assert shell(remapped, "id -u", flag, "container:plain", "--userns", "host") == "0"
-
-
-# UsernsMode "auto": a range of its own for one container.
-
-def create_auto(daemon, name, mode="auto", command=("sleep", "1000"), **host):
-    body = {"Image": "busybox", "Cmd": list(command), "HostConfig": {"UsernsMode": mode, **host}}
-    status, made = daemon.api("POST", f"/containers/create?name={name}", body)
-    return (status, made.get("message", ""))
-
-
-def start_auto(daemon, name, **kwargs):
-    assert create_auto(daemon, name, **kwargs) == (201, "")
-    daemon.docker("start", name)
-    first, count = map(int, daemon.out("exec", name, "cat", "/proc/self/uid_map").split()[1:])
-    assert owners_on_host(daemon, name) == [first, first]
-    return range(first, first + count)
-
-
-def test_two_automatic_ranges_are_disjoint_and_come_back(daemon):
-    a, b = start_auto(daemon, "aa"), start_auto(daemon, "bb")
-    assert len(a) == len(b) == 65536 and not set(a) & set(b)
-    assert daemon.out("exec", "aa", "stat", "-c", "%u", "/bin/busybox") == "0"
-    daemon.docker("rm", "-f", "aa")
-    assert start_auto(daemon, "cc") == a
-    assert daemon.inspect("cc")["HostConfig"]["UsernsMode"] == "auto"
-
-
-def test_an_automatic_range_stays_the_containers_until_it_is_removed(own_daemon):
-    a = start_auto(own_daemon, "aa", RestartPolicy={"Name": "always"})
-    assert create_auto(own_daemon, "bb") == (201, "")
-    own_daemon.docker("exec", "aa", "sh", "-c", "touch /f; chown 7 /f")
-    own_daemon.restart()
-    c = start_auto(own_daemon, "cc")
-    own_daemon.docker("start", "bb")
-    assert len({owners_on_host(own_daemon, name)[0] for name in ("aa", "bb", "cc")}) == 3
-    own_daemon.docker("restart", "-t", "0", "aa")
-    assert owners_on_host(own_daemon, "aa")[0] == a.start
-    assert own_daemon.out("exec", "aa", "stat", "-c", "%u", "/f") == "7"
-    assert {name: each.uid for name, each in get_archive(own_daemon, "aa", "/f").items()} == {"f": 7}
-    own_daemon.docker("rm", "-f", "aa", "bb", "cc")
-    assert start_auto(own_daemon, "dd") == a
-    assert c.start != a.start
-
-
-def test_many_at_once_have_ranges_of_their_own(own_daemon):
-    import concurrent.futures
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        ranges = list(pool.map(lambda n: start_auto(Shared(own_daemon, n), f"c{n}"), range(16)))
-    assert len({each.start for each in ranges}) == 16
-
-
-class Shared:
-    """The daemon for one of several threads: bodies of requests in a file of its own."""
-    def __init__(self, daemon, number):
-        self.daemon, self.home = daemon, daemon.home / f"thread{number}"
-        self.home.mkdir()
-
-    def __getattr__(self, name):
-        return getattr(self.daemon, name)
-
-    def api(self, *args, **kwargs):
-        return type(self.daemon).api(self, *args, **kwargs)
-
-
-def test_the_size_of_a_range_can_be_said(daemon):
-    assert len(start_auto(daemon, "aa", mode="auto:size=1000")) == 1000
-    refused = daemon.docker("exec", "-u", "1000", "aa", "true", check=False)
-    assert refused.returncode != 0
-
-
-@pytest.mark.parametrize("mode", ["auto:", "auto:size=", "auto:size=0", "auto:size=x", "auto:size=99999999999"])
-def test_sizes_that_are_none_are_refused(daemon, mode):
-    assert create_auto(daemon, "aa", mode=mode) == (400, f"invalid USER mode: {mode}")
-
-
-def test_words_that_mean_nothing_are_taken_as_docker_takes_them(daemon, remapped):
-    for each in (daemon, remapped):
-        assert create_auto(each, "aa", mode="bogus", command=["awk", "{print $3}", "/proc/self/uid_map"]) == (201, "")
-    assert (daemon.out("start", "-a", "aa"), remapped.out("start", "-a", "aa")) == ("4294967295", "65536")
-
-
-def test_more_than_there_is_is_refused_and_leaves_nothing(daemon):
-    status, text = create_auto(daemon, "aa", mode="auto:size=4294967295")
-    assert (status, text.startswith("no 4294967295 ids in a row are free")) == (503, True)
-    assert daemon.out("ps", "-aq") == ""
-    assert create_auto(daemon, "aa") == (201, "")
-
-
-@pytest.mark.parametrize("what", ["privileged", "network", "pid"])
-def test_an_automatic_range_cannot_be_had_with_the_hosts_namespaces(daemon, what):
-    host = {"privileged": {"Privileged": True}, "network": {"NetworkMode": "host"}, "pid": {"PidMode": "host"}}[what]
-    assert create_auto(daemon, "aa", **host) == (400, REFUSED[what][1])
-
-
-def test_our_client_asks_for_a_range(daemon):
-    said = daemon.wharf("run", "--rm", "--userns=auto", "busybox", "cat", "/proc/self/uid_map").stdout.split()
-    assert said[0] == "0" and int(said[1]) >= 1 << 31 and said[2] == "65536"
-    assert daemon.wharf("run", "--rm", "--userns=auto:size=5", "busybox", "id", "-u").stdout == "0\n"
-
-
-def test_a_volume_goes_from_range_to_range(daemon):
-    for script in ("touch /v/f; chown 7:8 /v/f", "stat -c %u:%g /v/f"):
-        said = daemon.wharf("run", "--rm", "--userns=auto", "-v", "shared:/v", "busybox", "sh", "-c", script).stdout.strip()
-    assert said == "7:8"
-    daemon.docker("volume", "rm", "shared")
-
-
-def test_nothing_is_left_of_it(clean):
-    start_auto(clean, "aa")
-    get_archive(clean, "aa", "/bin/busybox")
-    assert put_archive(clean, "aa", "/", [("put", 3, 4)]) == (200, "")
-    clean.docker("kill", "aa")
-    get_archive(clean, "aa", "/put")
-    clean.docker("rm", "-f", "aa")
-    assert create_auto(clean, "bb", command=["/no/such/program"]) == (201, "")
-    assert clean.docker("start", "bb", check=False).returncode != 0
-    clean.docker("rm", "bb")
 
 
 def test_a_volume_with_a_device_is_the_hosts(remapped, tmp_path):

@@ -94,6 +94,11 @@ for path in sorted((root / "src").rglob("*")):
     if path.suffix == ".h" and "#pragma once" not in text:
         report(path, 1, "pragma", "no #pragma once")
 
+for path in sorted((root / "tests").rglob("*.py")):
+    length = len(path.read_text().splitlines())
+    if length > FILE_LINES:
+        report(path, length, "length", f"{length} lines, at most {FILE_LINES}")
+
 for readme in sorted((root / "src").iterdir()):
     if readme.is_dir() and readme.name != "cmd":
         page = readme / "README.md"
